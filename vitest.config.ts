@@ -1,0 +1,18 @@
+/**
+ * How the tests run. Tests lie beside their source (`src`, `apps`), those of the whole in `test`.
+ * Callers must not rely on more than two tests files running at a time, nor on their order.
+ */
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['src/**/*.test.ts', 'apps/**/*.test.ts', 'test/**/*.test.ts'],
+    // Processes, not threads: tests kill, lock, change directory and set umasks.
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    // A forgotten `.only` must fail everywhere, not only where CI is set.
+    allowOnly: false,
+  },
+});
