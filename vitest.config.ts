@@ -1,12 +1,12 @@
 /**
- * How the tests run. Tests lie beside their source (`src`, `apps`), those of the whole in `test`.
- * Callers must not rely on more than two tests files running at a time, nor on their order.
+ * How the tests run. Tests lie beside their source (`src`, `apps`), those of the whole in `tests` (`test` is the command).
+ * Callers must not rely on more than two test files running at a time, nor on their order.
  */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'apps/**/*.test.ts', 'test/**/*.test.ts'],
+    include: ['src/**/*.test.ts', 'apps/**/*.test.ts', 'tests/**/*.test.ts'],
     // Processes, not threads: tests kill, lock, change directory and set umasks.
     pool: 'forks',
     maxWorkers: 2,
