@@ -1,0 +1,366 @@
+/**
+ * The layout of a node: raw bytes, searched in place. Shapes and offsets stand in docs/format.md.
+ * Callers must own a node before they change it (see tree.ts), and must not keep slot numbers across a change.
+ *
+ * Header, 32 bytes: magic u8, level u8 (0: leaf), cells u16, page u32, born u64, heapBytes u16, deadBytes u16,
+ * prefixBytes u16, extents u16 (leaf cells that refer to pages), 8 bytes zero. Slots follow, 8 bytes each: the key's head u32
+ * (its first 4 bytes after the node's prefix, zero-padded, as a number), cell offset u16, key length after the prefix u16.
+ * Cells grow down from the node's end, below the prefix. Leaf cell: value length and kind u16, key, value. Internal cell,
+ * at a multiple of 4: child page u32, hash low u32, hash high u32, key. The first key of an internal node is empty.
+ */
+
+import { commonPrefixLength, compareRange, readU16, readU32, writeU16, writeU32, writeU64 } from './bytes.ts';
+import type { Store } from './store.ts';
+
+export const NODE_MAGIC = 0xb7;
+export const HEADER_BYTES = 32;
+export const SLOT_BYTES = 8;
+export const REF_BYTES = 12;
+export const INLINE = 0;
+export const EXTENTS = 1;
+/** One page reference of an extents value: page u32, checksum u32. */
+export const EXTENT_REF_BYTES = 8;
+const LENGTH_MASK = 0x3fff;
+
+/** A cell outside its node: the full key and the value, or a child reference as 12 bytes. */
+export interface Cell {
+  readonly key: Uint8Array;
+  readonly kind: number;
+  readonly value: Uint8Array;
+}
+
+export function level(store: Store, frame: number): number {
+  return store.nodes.u8[frame * store.nodeBytes + 1]!;
+}
+
+export function cellCount(store: Store, frame: number): number {
+  return readU16(store.nodes.u8, frame * store.nodeBytes + 2);
+}
+
+/** Writes the header of an empty node. */
+export function initialise(store: Store, frame: number, page: number, nodeLevel: number): void {
+  const base = frame * store.nodeBytes;
+  const { u8 } = store.nodes;
+  u8.fill(0, base, base + store.nodeBytes);
+  u8[base] = NODE_MAGIC;
+  u8[base + 1] = nodeLevel;
+  stamp(store, frame, page);
+}
+
+/** Gives a node its page number and the commit in which it is born. */
+export function stamp(store: Store, frame: number, page: number): void {
+  const base = frame * store.nodeBytes;
+  writeU32(store.nodes.u8, base + 4, page);
+  writeU64(store.nodes.u8, base + 8, store.building);
+}
+
+/** Bytes that cells, slots and prefix use, header and dead bytes left out. */
+export function usedBytes(store: Store, frame: number): number {
+  const base = frame * store.nodeBytes;
+  const { u8 } = store.nodes;
+  return readU16(u8, base + 2) * SLOT_BYTES + readU16(u8, base + 16) - readU16(u8, base + 18);
+}
+
+/** How many leaf cells refer to pages. */
+export function extentsCount(store: Store, frame: number): number {
+  return readU16(store.nodes.u8, frame * store.nodeBytes + 22);
+}
+
+/** The outcome of the last {@link searchLeaf}. */
+export let found = false;
+
+/** The slot of `key` in a leaf, or where it belongs; `found` says which. */
+export function searchLeaf(store: Store, frame: number, key: Uint8Array): number {
+  const base = frame * store.nodeBytes;
+  const { u8, u32 } = store.nodes;
+  const count = u8[base + 2]! | (u8[base + 3]! << 8);
+  found = false;
+  const prefix = u8[base + 20]! | (u8[base + 21]! << 8);
+  if (prefix !== 0) {
+    const order = comparePrefix(u8, base + store.nodeBytes - prefix, prefix, key);
+    if (order !== 0) return order < 0 ? 0 : count;
+  }
+  const head = headOf(key, prefix);
+  const slots = (base + HEADER_BYTES) >>> 2;
+  let low = 0;
+  let high = count;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const other = u32[slots + middle * 2]!;
+    if (other < head) low = middle + 1;
+    else if (other > head) high = middle;
+    else {
+      const place = u32[slots + middle * 2 + 1]!;
+      const at = base + (place & 0xffff) + 2;
+      const order = compareRange(u8, at, at + (place >>> 16), key, prefix, key.length);
+      if (order === 0) {
+        found = true;
+        return middle;
+      }
+      if (order < 0) low = middle + 1;
+      else high = middle;
+    }
+  }
+  return low;
+}
+
+/** The slot of the child of an internal node that holds `key`. */
+export function searchInternal(store: Store, frame: number, key: Uint8Array): number {
+  const base = frame * store.nodeBytes;
+  const { u8, u32 } = store.nodes;
+  const count = u8[base + 2]! | (u8[base + 3]! << 8);
+  const prefix = u8[base + 20]! | (u8[base + 21]! << 8);
+  if (prefix !== 0) {
+    const order = comparePrefix(u8, base + store.nodeBytes - prefix, prefix, key);
+    if (order !== 0) return order < 0 ? 0 : count - 1;
+  }
+  const head = headOf(key, prefix);
+  const slots = (base + HEADER_BYTES) >>> 2;
+  let low = 1;
+  let high = count;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const other = u32[slots + middle * 2]!;
+    if (other < head) low = middle + 1;
+    else if (other > head) high = middle;
+    else {
+      const place = u32[slots + middle * 2 + 1]!;
+      const at = base + (place & 0xffff) + REF_BYTES;
+      if (compareRange(u8, at, at + (place >>> 16), key, prefix, key.length) <= 0) low = middle + 1;
+      else high = middle;
+    }
+  }
+  return low - 1;
+}
+
+/** Compares a key's beginning with a prefix at `at`: negative if the key sorts before all keys that bear the prefix. */
+function comparePrefix(u8: Uint8Array, at: number, length: number, key: Uint8Array): number {
+  const shared = length < key.length ? length : key.length;
+  for (let i = 0; i < shared; i++) {
+    const difference = key[i]! - u8[at + i]!;
+    if (difference !== 0) return difference;
+  }
+  return key.length < length ? -1 : 0;
+}
+
+/** The first four bytes of `key` from `from`, zero-padded, as a number that sorts as they do. */
+function headOf(key: Uint8Array, from: number): number {
+  const left = key.length - from;
+  if (left >= 4) return ((key[from]! << 24) | (key[from + 1]! << 16) | (key[from + 2]! << 8) | key[from + 3]!) >>> 0;
+  let head = 0;
+  for (let i = 0; i < left; i++) head |= key[from + i]! << (24 - 8 * i);
+  return head >>> 0;
+}
+
+/** Absolute position in `nodes.u8` of a cell. */
+export function cellAt(store: Store, frame: number, slot: number): number {
+  const base = frame * store.nodeBytes;
+  return base + readU16(store.nodes.u8, base + HEADER_BYTES + slot * SLOT_BYTES + 4);
+}
+
+/** Length of a cell's key after the node's prefix. */
+export function suffixLength(store: Store, frame: number, slot: number): number {
+  return readU16(store.nodes.u8, frame * store.nodeBytes + HEADER_BYTES + slot * SLOT_BYTES + 6);
+}
+
+export function prefixLength(store: Store, frame: number): number {
+  return readU16(store.nodes.u8, frame * store.nodeBytes + 20);
+}
+
+/** A copy of a cell's full key. */
+export function keyOf(store: Store, frame: number, slot: number): Uint8Array {
+  const { u8 } = store.nodes;
+  const base = frame * store.nodeBytes;
+  const prefix = prefixLength(store, frame);
+  const suffix = suffixLength(store, frame, slot);
+  const at = cellAt(store, frame, slot) + (u8[base + 1] === 0 ? 2 : REF_BYTES);
+  const key = new Uint8Array(prefix + suffix);
+  for (let i = 0, from = base + store.nodeBytes - prefix; i < prefix; i++) key[i] = u8[from + i]!;
+  for (let i = 0; i < suffix; i++) key[prefix + i] = u8[at + i]!;
+  return key;
+}
+
+/** INLINE or EXTENTS. */
+export function kindOf(store: Store, frame: number, slot: number): number {
+  return readU16(store.nodes.u8, cellAt(store, frame, slot)) >>> 14;
+}
+
+/** A leaf cell's value, shared with the node. */
+export function valueOf(store: Store, frame: number, slot: number): Uint8Array {
+  const { u8 } = store.nodes;
+  const at = cellAt(store, frame, slot);
+  const from = at + 2 + suffixLength(store, frame, slot);
+  return u8.subarray(from, from + (readU16(u8, at) & LENGTH_MASK));
+}
+
+export function childPage(store: Store, frame: number, slot: number): number {
+  return store.nodes.u32[cellAt(store, frame, slot) >>> 2]!;
+}
+
+export function childLow(store: Store, frame: number, slot: number): number {
+  return store.nodes.u32[(cellAt(store, frame, slot) >>> 2) + 1]!;
+}
+
+export function childHigh(store: Store, frame: number, slot: number): number {
+  return store.nodes.u32[(cellAt(store, frame, slot) >>> 2) + 2]!;
+}
+
+export function setChild(store: Store, frame: number, slot: number, page: number, low: number, high: number): void {
+  const at = cellAt(store, frame, slot) >>> 2;
+  const { u32 } = store.nodes;
+  u32[at] = page;
+  u32[at + 1] = low;
+  u32[at + 2] = high;
+}
+
+/** The value of an internal cell. */
+export function childValue(page: number, low: number, high: number): Uint8Array {
+  const value = new Uint8Array(REF_BYTES);
+  writeU32(value, 0, page);
+  writeU32(value, 4, low);
+  writeU32(value, 8, high);
+  return value;
+}
+
+/** Bytes of a node that a cell takes, its slot included, when `prefix` bytes of its key stand in the prefix. */
+export function cellBytes(cell: Cell, prefix: number, nodeLevel: number): number {
+  const body = cell.key.length - prefix + cell.value.length + (nodeLevel === 0 ? 2 : 0);
+  return SLOT_BYTES + (nodeLevel === 0 ? body : (body + 3) & ~3);
+}
+
+/**
+ * Puts a cell at `slot`. Returns false, with nothing changed, if it does not fit even after the node is packed; the caller
+ * splits. A first cell, or one that does not bear the node's prefix, makes the node be written anew.
+ */
+export function insertCell(store: Store, frame: number, slot: number, cell: Cell): boolean {
+  const base = frame * store.nodeBytes;
+  const { u8 } = store.nodes;
+  const prefix = prefixLength(store, frame);
+  const nodeLevel = u8[base + 1]!;
+  const count = readU16(u8, base + 2);
+  const fits = count !== 0 && (bearsPrefix(store, frame, cell.key) || (nodeLevel !== 0 && slot === 0));
+  const bytes = cellBytes(cell, prefix, nodeLevel);
+  if (!fits || HEADER_BYTES + count * SLOT_BYTES + readU16(u8, base + 16) + bytes > store.nodeBytes) {
+    if (fits && HEADER_BYTES + usedBytes(store, frame) + bytes > store.nodeBytes) return false;
+    const cells = readCells(store, frame);
+    cells.splice(slot, 0, cell);
+    return writeCells(store, frame, cells);
+  }
+  const at = base + HEADER_BYTES + slot * SLOT_BYTES;
+  u8.copyWithin(at + SLOT_BYTES, at, base + HEADER_BYTES + count * SLOT_BYTES);
+  placeCell(store, frame, slot, cell, prefix);
+  writeU16(u8, base + 2, count + 1);
+  return true;
+}
+
+/** Takes a cell out; its bytes are dead until the node is packed. */
+export function deleteCell(store: Store, frame: number, slot: number): void {
+  const base = frame * store.nodeBytes;
+  const { u8 } = store.nodes;
+  const count = readU16(u8, base + 2);
+  const suffix = suffixLength(store, frame, slot);
+  let bytes: number;
+  if (u8[base + 1] === 0) {
+    const header = readU16(u8, cellAt(store, frame, slot));
+    bytes = 2 + suffix + (header & LENGTH_MASK);
+    if (header >>> 14 === EXTENTS) writeU16(u8, base + 22, readU16(u8, base + 22) - 1);
+  } else bytes = (REF_BYTES + suffix + 3) & ~3;
+  writeU16(u8, base + 18, readU16(u8, base + 18) + bytes);
+  const at = base + HEADER_BYTES + slot * SLOT_BYTES;
+  u8.copyWithin(at, at + SLOT_BYTES, base + HEADER_BYTES + count * SLOT_BYTES);
+  writeU16(u8, base + 2, count - 1);
+}
+
+/** All cells, copied out. */
+export function readCells(store: Store, frame: number): Cell[] {
+  const count = cellCount(store, frame);
+  const leaf = level(store, frame) === 0;
+  const cells: Cell[] = [];
+  for (let slot = 0; slot < count; slot++) {
+    const key = keyOf(store, frame, slot);
+    if (leaf) cells.push({ key, kind: kindOf(store, frame, slot), value: valueOf(store, frame, slot).slice() });
+    else {
+      const at = cellAt(store, frame, slot);
+      // The first key of an internal node stands for "below all others": it is empty whatever the prefix.
+      const bare = slot === 0 ? new Uint8Array(0) : key;
+      cells.push({ key: bare, kind: INLINE, value: store.nodes.u8.slice(at, at + REF_BYTES) });
+    }
+  }
+  return cells;
+}
+
+/** The longest prefix that the cells' keys share; an internal node's first key does not count. */
+function prefixOf(cells: readonly Cell[], nodeLevel: number): number {
+  const first = nodeLevel === 0 ? 0 : 1;
+  if (cells.length <= first) return 0;
+  return commonPrefixLength(cells[first]!.key, cells[cells.length - 1]!.key);
+}
+
+/** Bytes of a node that holds these cells, header left out. */
+export function bytesOfCells(cells: readonly Cell[], nodeLevel: number): number {
+  const prefix = prefixOf(cells, nodeLevel);
+  let bytes = prefix;
+  for (let i = 0; i < cells.length; i++) {
+    bytes += cellBytes(cells[i]!, nodeLevel !== 0 && i === 0 ? 0 : prefix, nodeLevel);
+  }
+  return nodeLevel === 0 ? bytes : bytes + 3;
+}
+
+/** Writes a node's cells anew, packed. Returns false, with nothing changed, if they do not fit. */
+export function writeCells(store: Store, frame: number, cells: readonly Cell[]): boolean {
+  const base = frame * store.nodeBytes;
+  const { u8 } = store.nodes;
+  const nodeLevel = u8[base + 1]!;
+  if (HEADER_BYTES + bytesOfCells(cells, nodeLevel) > store.nodeBytes) return false;
+  const prefix = prefixOf(cells, nodeLevel);
+  u8.fill(0, base + 16, base + store.nodeBytes);
+  writeU16(u8, base + 20, prefix);
+  let heap = prefix;
+  if (nodeLevel !== 0) heap = (heap + 3) & ~3;
+  writeU16(u8, base + 16, heap);
+  if (prefix !== 0) u8.set(cells[cells.length - 1]!.key.subarray(0, prefix), base + store.nodeBytes - prefix);
+  for (let slot = 0; slot < cells.length; slot++) {
+    placeCell(store, frame, slot, cells[slot]!, nodeLevel !== 0 && slot === 0 ? 0 : prefix);
+  }
+  writeU16(u8, base + 2, cells.length);
+  return true;
+}
+
+/** True if `key` begins with the node's prefix. */
+function bearsPrefix(store: Store, frame: number, key: Uint8Array): boolean {
+  const prefix = prefixLength(store, frame);
+  const at = (frame + 1) * store.nodeBytes - prefix;
+  return comparePrefix(store.nodes.u8, at, prefix, key) === 0;
+}
+
+/** Writes a cell's bytes to the heap and its slot; the count and the other slots are the caller's. */
+function placeCell(store: Store, frame: number, slot: number, cell: Cell, prefix: number): void {
+  const base = frame * store.nodeBytes;
+  const { u8, u32 } = store.nodes;
+  const leaf = u8[base + 1] === 0;
+  const { key, value } = cell;
+  const suffix = key.length === 0 ? 0 : key.length - prefix;
+  const bytes = leaf ? 2 + suffix + value.length : (REF_BYTES + suffix + 3) & ~3;
+  const heap = readU16(u8, base + 16) + bytes;
+  writeU16(u8, base + 16, heap);
+  const offset = store.nodeBytes - heap;
+  let at = base + offset;
+  if (leaf) {
+    writeU16(u8, at, value.length | (cell.kind << 14));
+    at += 2;
+    if (cell.kind === EXTENTS) writeU16(u8, base + 22, readU16(u8, base + 22) + 1);
+  } else {
+    u8.set(value, at);
+    at += REF_BYTES;
+  }
+  for (let i = 0; i < suffix; i++) u8[at + i] = key[prefix + i]!;
+  if (leaf) u8.set(value, at + suffix);
+  const place = (base + HEADER_BYTES + slot * SLOT_BYTES) >>> 2;
+  u32[place] = suffix === 0 ? 0 : headOf(key, prefix);
+  u32[place + 1] = offset + suffix * 0x1_0000;
+}
+
+/** The page number in a node's header. */
+export function headerPage(bytes: Uint8Array): number {
+  return readU32(bytes, 4);
+}

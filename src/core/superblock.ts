@@ -1,0 +1,190 @@
+/**
+ * The superblock: the page from which everything in a pool is reached. Two slots, pages 0 and 1, are written in turn.
+ * Callers must not write a superblock before everything it refers to is durable, nor over the slot of the newest commit.
+ * A decoded superblock is whole and plausible; what it refers to may still be damaged.
+ */
+import { assert } from '../errors.ts';
+import { type Hash64, PAGE_BYTES, readU16, readU32, readU64, writeU16, writeU32, writeU64 } from './bytes.ts';
+import { isPlausibleRecord, type RecordRef, readRecordRef, writeRecordRef } from './record-ref.ts';
+
+export const FORMAT_VERSION = 1;
+/** Pages 0 and 1 hold the superblocks and nothing else. */
+export const SUPERBLOCK_SLOTS = 2;
+
+const MAGIC = Uint8Array.of(0x62, 0x79, 0x72, 0x65, 0x70, 0x6f, 0x6f, 0x6c); // "byrepool"
+const AT_VERSION = 8;
+const AT_NODE_BYTES = 12;
+const AT_COMMIT = 16;
+const AT_POOL_ID = 24;
+const POOL_ID_BYTES = 16;
+const AT_PAGE_COUNT = 40;
+const AT_LIMIT_PAGES = 44;
+const AT_DIRECTORY = 48;
+const AT_LOG_PAGES = 60;
+const AT_NEXT_INODE = 64;
+const AT_NEXT_BRANCH_ID = 72;
+const AT_MOMENT = 80;
+const AT_COUNTS_BASE = 88;
+const AT_LOG_HEAD = 108;
+// From 128 to 189: zero, and not looked at, so that later versions 1 may add what older readers can do without.
+const AT_TAIL_LENGTH = 190;
+const AT_TAIL = 192;
+const AT_CHECKSUM = PAGE_BYTES - 8;
+
+/** The longest `tail` a superblock can hold. */
+export const SUPERBLOCK_TAIL_BYTES = AT_CHECKSUM - AT_TAIL;
+
+/** A sealed reference to a node: where it starts, and the hash of its bytes. */
+export interface NodeRef {
+  readonly page: number;
+  readonly hashLow: number;
+  readonly hashHigh: number;
+}
+
+export interface Superblock {
+  readonly nodeBytes: number;
+  /** Counts up by one with every commit, from 1. */
+  readonly commit: number;
+  /** 16 random bytes, chosen when the pool is made. */
+  readonly poolId: Uint8Array;
+  /** Every page in use, the superblocks included, is below this. */
+  readonly pageCount: number;
+  /** The pool's size limit; 0 for none. */
+  readonly limitPages: number;
+  /** Root of the branch directory; page 0 while there is none. */
+  readonly directory: NodeRef;
+  readonly nextInode: number;
+  readonly nextBranchId: number;
+  /** How many forks and merges the pool has seen. */
+  readonly moment: number;
+  readonly countsBase: RecordRef;
+  /** The newest record of the counts log. */
+  readonly logHead: RecordRef;
+  /** Pages of all records of the counts log, the base not among them. */
+  readonly logPages: number;
+  /** Changes of counts since the newest log record, encoded as that is. */
+  readonly tail: Uint8Array;
+}
+
+/** Why a page is not a superblock that can be used; `problem` is for people. */
+export interface SuperblockProblem {
+  readonly code: 'NOT_A_POOL' | 'DAMAGED' | 'UNSUPPORTED';
+  readonly problem: string;
+}
+
+/** The page that the superblock of a commit is written to. */
+export function superblockSlot(commit: number): number {
+  return commit % SUPERBLOCK_SLOTS;
+}
+
+export function encodeSuperblock(superblock: Superblock, hash: Hash64): Uint8Array {
+  const flaw = flawOf(superblock);
+  assert(flaw === undefined, 'a superblock to be written must be plausible');
+  const page = new Uint8Array(PAGE_BYTES);
+  page.set(MAGIC, 0);
+  writeU32(page, AT_VERSION, FORMAT_VERSION);
+  writeU32(page, AT_NODE_BYTES, superblock.nodeBytes);
+  writeU64(page, AT_COMMIT, superblock.commit);
+  page.set(superblock.poolId, AT_POOL_ID);
+  writeU32(page, AT_PAGE_COUNT, superblock.pageCount);
+  writeU32(page, AT_LIMIT_PAGES, superblock.limitPages);
+  writeU32(page, AT_DIRECTORY, superblock.directory.page);
+  writeU32(page, AT_DIRECTORY + 4, superblock.directory.hashLow);
+  writeU32(page, AT_DIRECTORY + 8, superblock.directory.hashHigh);
+  writeU32(page, AT_LOG_PAGES, superblock.logPages);
+  writeU64(page, AT_NEXT_INODE, superblock.nextInode);
+  writeU64(page, AT_NEXT_BRANCH_ID, superblock.nextBranchId);
+  writeU64(page, AT_MOMENT, superblock.moment);
+  writeRecordRef(page, AT_COUNTS_BASE, superblock.countsBase);
+  writeRecordRef(page, AT_LOG_HEAD, superblock.logHead);
+  writeU16(page, AT_TAIL_LENGTH, superblock.tail.length);
+  page.set(superblock.tail, AT_TAIL);
+  const sum = checksumOf(page, hash);
+  writeU32(page, AT_CHECKSUM, sum[0]);
+  writeU32(page, AT_CHECKSUM + 4, sum[1]);
+  return page;
+}
+
+/** Never throws for what the bytes say. The result keeps nothing of `bytes`. */
+export function decodeSuperblock(bytes: Uint8Array, hash: Hash64): Superblock | SuperblockProblem {
+  if (bytes.length !== PAGE_BYTES || !MAGIC.every((byte, index) => bytes[index] === byte)) {
+    return { code: 'NOT_A_POOL', problem: 'it is not a byre pool' };
+  }
+  const sum = checksumOf(bytes, hash);
+  if (sum[0] !== readU32(bytes, AT_CHECKSUM) || sum[1] !== readU32(bytes, AT_CHECKSUM + 4)) {
+    return { code: 'DAMAGED', problem: 'its checksum does not match' };
+  }
+  // After the checksum, which stays where it is in all versions: else a damaged version would pass for a newer one.
+  const version = readU32(bytes, AT_VERSION);
+  if (version > FORMAT_VERSION) {
+    const problem = `its format version ${version} is newer than this byre, which knows versions up to ${FORMAT_VERSION}`;
+    return { code: 'UNSUPPORTED', problem };
+  }
+  if (version !== FORMAT_VERSION) return damaged('format version');
+  const tailLength = readU16(bytes, AT_TAIL_LENGTH);
+  if (tailLength > SUPERBLOCK_TAIL_BYTES) return damaged('tail');
+  const superblock: Superblock = {
+    nodeBytes: readU32(bytes, AT_NODE_BYTES),
+    commit: readU64(bytes, AT_COMMIT),
+    poolId: bytes.slice(AT_POOL_ID, AT_POOL_ID + POOL_ID_BYTES),
+    pageCount: readU32(bytes, AT_PAGE_COUNT),
+    limitPages: readU32(bytes, AT_LIMIT_PAGES),
+    directory: {
+      page: readU32(bytes, AT_DIRECTORY),
+      hashLow: readU32(bytes, AT_DIRECTORY + 4),
+      hashHigh: readU32(bytes, AT_DIRECTORY + 8),
+    },
+    logPages: readU32(bytes, AT_LOG_PAGES),
+    nextInode: readU64(bytes, AT_NEXT_INODE),
+    nextBranchId: readU64(bytes, AT_NEXT_BRANCH_ID),
+    moment: readU64(bytes, AT_MOMENT),
+    countsBase: readRecordRef(bytes, AT_COUNTS_BASE),
+    logHead: readRecordRef(bytes, AT_LOG_HEAD),
+    tail: bytes.slice(AT_TAIL, AT_TAIL + tailLength),
+  };
+  const flaw = flawOf(superblock);
+  return flaw === undefined ? superblock : damaged(flaw);
+}
+
+function damaged(field: string): SuperblockProblem {
+  return { code: 'DAMAGED', problem: `its checksum matches, but its ${field} makes no sense` };
+}
+
+function checksumOf(page: Uint8Array, hash: Hash64): Uint32Array {
+  const sum = new Uint32Array(2);
+  hash(page.subarray(0, AT_CHECKSUM), sum);
+  return sum;
+}
+
+/** Names a field that no writer can have meant. The same rules hold for what is written and what is read. */
+function flawOf(superblock: Superblock): string | undefined {
+  const { nodeBytes, directory, pageCount } = superblock;
+  if (nodeBytes < PAGE_BYTES || nodeBytes > 16 * PAGE_BYTES || !Number.isInteger(Math.log2(nodeBytes)))
+    return 'node size';
+  if (!isWhole(superblock.commit) || superblock.commit === 0) return 'commit number';
+  if (superblock.poolId.length !== POOL_ID_BYTES) return 'pool id';
+  if (!isU32(pageCount) || pageCount < SUPERBLOCK_SLOTS) return 'page count';
+  if (!isU32(superblock.limitPages)) return 'size limit';
+  const hasDirectory = directory.page !== 0;
+  const isSealed = directory.hashLow !== 0 || directory.hashHigh !== 0;
+  if (hasDirectory !== isSealed) return 'branch directory';
+  if (hasDirectory && (directory.page < SUPERBLOCK_SLOTS || directory.page + nodeBytes / PAGE_BYTES > pageCount)) {
+    return 'branch directory';
+  }
+  if (!isWhole(superblock.nextInode)) return 'next inode number';
+  if (!isWhole(superblock.nextBranchId)) return 'next branch id';
+  if (!isWhole(superblock.moment)) return 'moment';
+  if (!isPlausibleRecord(superblock.countsBase, pageCount)) return 'counts base';
+  if (!isPlausibleRecord(superblock.logHead, pageCount)) return 'counts log';
+  if (superblock.logPages < superblock.logHead.pages || superblock.logPages > pageCount) return 'counts log length';
+  if (superblock.tail.length > SUPERBLOCK_TAIL_BYTES) return 'tail';
+  return undefined;
+}
+
+function isU32(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff;
+}
+
+function isWhole(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
