@@ -31,7 +31,7 @@ export interface CountRun {
   readonly count: number;
 }
 
-export interface CountsRecord {
+export interface LogRecord {
   /** A base says what every page's count is (those it does not name are free); a log record only what has changed. */
   readonly kind: 'log' | 'base';
   /** The log record before this one; a base has none. */
@@ -86,7 +86,7 @@ export function decodeRuns(
 }
 
 /** The record's bytes, without padding: what its reference's `bytes` and hash are about. */
-export function encodeCountsRecord({ kind, previous, runs }: CountsRecord): Uint8Array {
+export function encodeLogRecord({ kind, previous, runs }: LogRecord): Uint8Array {
   assert(kind === 'log' || isNoRecord(previous), 'a base of counts follows no other record');
   const record = new Uint8Array(HEADER_BYTES + runs.length);
   writeU32(record, 0, MAGIC);
@@ -98,7 +98,7 @@ export function encodeCountsRecord({ kind, previous, runs }: CountsRecord): Uint
 }
 
 /** `runs` of the result is a view of `bytes`. */
-export function decodeCountsRecord(bytes: Uint8Array): CountsRecord {
+export function decodeLogRecord(bytes: Uint8Array): LogRecord {
   if (bytes.length < HEADER_BYTES) throw damaged('a record of counts is too short', { bytes: bytes.length });
   if (readU32(bytes, 0) !== MAGIC) throw damaged('a record of counts does not begin as one');
   const kindNumber = readU32(bytes, AT_KIND);

@@ -26,7 +26,7 @@ const AT_NEXT_BRANCH_ID = 72;
 const AT_MOMENT = 80;
 const AT_COUNTS_BASE = 88;
 const AT_LOG_HEAD = 108;
-// From 128 to 189: zero, and not looked at, so that later versions 1 may add what older readers can do without.
+// From 128 to 189: written as zero and not looked at, so that a later byre may add what this one can do without.
 const AT_TAIL_LENGTH = 190;
 const AT_TAIL = 192;
 const AT_CHECKSUM = PAGE_BYTES - 8;
