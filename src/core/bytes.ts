@@ -23,7 +23,7 @@ export function pagesFor(bytes: number): number {
 }
 
 export function readU16(bytes: Uint8Array, at: number): number {
-  return bytes[at]! | (bytes[at + 1]! << 8);
+  return bytes[at] | (bytes[at + 1] << 8);
 }
 
 export function writeU16(bytes: Uint8Array, at: number, value: number): void {
@@ -32,7 +32,7 @@ export function writeU16(bytes: Uint8Array, at: number, value: number): void {
 }
 
 export function readU32(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+  return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
 }
 
 export function writeU32(bytes: Uint8Array, at: number, value: number): void {
@@ -53,7 +53,7 @@ export function writeU64(bytes: Uint8Array, at: number, value: number): void {
 }
 
 export function readU32BE(bytes: Uint8Array, at: number): number {
-  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+  return ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0;
 }
 
 export function writeU32BE(bytes: Uint8Array, at: number, value: number): void {
@@ -90,7 +90,7 @@ export function compareRange(
   const bLength = bTo - bFrom;
   const shared = aLength < bLength ? aLength : bLength;
   for (let i = 0; i < shared; i++) {
-    const difference = a[aFrom + i]! - b[bFrom + i]!;
+    const difference = a[aFrom + i] - b[bFrom + i];
     if (difference !== 0) return difference;
   }
   return aLength - bLength;

@@ -40,12 +40,12 @@ export class Counts {
   private held: PageRuns = [];
 
   count(page: number): number {
-    const low = this.bytes[page]! & COUNT;
+    const low = this.bytes[page] & COUNT;
     return low === COUNT ? this.overflow.get(page)! : low;
   }
 
   isFresh(page: number): boolean {
-    return this.bytes[page]! > FRESH;
+    return this.bytes[page] > FRESH;
   }
 
   /** Count 1 and born since the last sealed commit: it may be written as it is. */
@@ -58,7 +58,7 @@ export class Counts {
   }
 
   share(page: number): void {
-    const byte = this.bytes[page]!;
+    const byte = this.bytes[page];
     const low = byte & COUNT;
     assert(low !== 0, 'a page without a count is shared');
     if (low < COUNT - 1) this.bytes[page] = byte + 1;
@@ -71,7 +71,7 @@ export class Counts {
 
   /** Takes one reference back and returns the count that is left, which must not be zero: see {@link release}. */
   unshare(page: number): number {
-    const byte = this.bytes[page]!;
+    const byte = this.bytes[page];
     const low = byte & COUNT;
     assert(low > 1, 'the last reference to a page is unshared');
     this.note(page, 1);
@@ -91,7 +91,7 @@ export class Counts {
   /** Gives the last reference to a run of pages back. Fresh pages are free at once, others are held. */
   release(page: number, length: number): void {
     for (let at = page; at < page + length; at++) {
-      const byte = this.bytes[at]!;
+      const byte = this.bytes[at];
       assert((byte & COUNT) === 1, 'a page is released that is shared or free');
       if (byte & FRESH) this.setFree(at);
       else {
@@ -109,7 +109,7 @@ export class Counts {
       assert(this.bytes[at] === 0, 'a page is allocated twice');
       this.bytes[at] = FRESH | 1;
       const group = Math.floor(at / GROUP_PAGES);
-      this.groupFree[group] = this.groupFree[group]! - 1;
+      this.groupFree[group] = this.groupFree[group] - 1;
     }
     this.freeCount -= length;
     this.note(page, length);
@@ -135,13 +135,13 @@ export class Counts {
   restore(page: number, length: number, count: number): void {
     this.reserve(page + length);
     for (let at = page; at < page + length; at++) {
-      const before = this.bytes[at]!;
+      const before = this.bytes[at];
       if ((before & COUNT) === COUNT) this.overflow.delete(at);
       if (count >= COUNT) this.overflow.set(at, count);
       this.bytes[at] = count >= COUNT ? COUNT : count;
       const group = Math.floor(at / GROUP_PAGES);
-      if (before === 0 && count !== 0) this.groupFree[group] = this.groupFree[group]! - 1;
-      if (before !== 0 && count === 0) this.groupFree[group] = this.groupFree[group]! + 1;
+      if (before === 0 && count !== 0) this.groupFree[group] = this.groupFree[group] - 1;
+      if (before !== 0 && count === 0) this.groupFree[group] = this.groupFree[group] + 1;
     }
   }
 
@@ -158,7 +158,7 @@ export class Counts {
   changedRuns(): CountRun[] {
     this.changed = mergeRuns(this.changed);
     const runs: CountRun[] = [];
-    for (let i = 0; i < this.changed.length; i += 2) this.countRuns(this.changed[i]!, this.changed[i + 1]!, runs);
+    for (let i = 0; i < this.changed.length; i += 2) this.countRuns(this.changed[i], this.changed[i + 1], runs);
     return runs;
   }
 
@@ -176,9 +176,9 @@ export class Counts {
   seal(): PageRuns {
     this.changed = mergeRuns(this.changed);
     for (let i = 0; i < this.changed.length; i += 2) {
-      const end = this.changed[i]! + this.changed[i + 1]!;
-      for (let page = this.changed[i]!; page < end; page++) {
-        const byte = this.bytes[page]!;
+      const end = this.changed[i] + this.changed[i + 1];
+      for (let page = this.changed[i]; page < end; page++) {
+        const byte = this.bytes[page];
         if (byte > FRESH) this.bytes[page] = byte & COUNT;
       }
     }
@@ -191,8 +191,8 @@ export class Counts {
   /** Makes held pages free: a later commit is durable. */
   free(runs: PageRuns): void {
     for (let i = 0; i < runs.length; i += 2) {
-      const end = runs[i]! + runs[i + 1]!;
-      for (let page = runs[i]!; page < end; page++) {
+      const end = runs[i] + runs[i + 1];
+      for (let page = runs[i]; page < end; page++) {
         assert(this.bytes[page] === HELD, 'a page is freed that is not held');
         this.heldCount--;
         this.setFree(page);
@@ -203,7 +203,7 @@ export class Counts {
   private setFree(page: number): void {
     this.bytes[page] = 0;
     const group = Math.floor(page / GROUP_PAGES);
-    this.groupFree[group] = this.groupFree[group]! + 1;
+    this.groupFree[group] = this.groupFree[group] + 1;
     this.freeCount++;
     if (page < this.lowestFree) this.lowestFree = page;
   }
@@ -241,12 +241,12 @@ export class Counts {
 export function addRun(runs: PageRuns, page: number, length: number): void {
   const last = runs.length - 2;
   if (last >= 0) {
-    const end = runs[last]! + runs[last + 1]!;
+    const end = runs[last] + runs[last + 1];
     if (page === end) {
-      runs[last + 1] = runs[last + 1]! + length;
+      runs[last + 1] = runs[last + 1] + length;
       return;
     }
-    if (page >= runs[last]! && page + length <= end) return;
+    if (page >= runs[last] && page + length <= end) return;
   }
   runs.push(page, length);
 }
@@ -257,17 +257,17 @@ export function mergeRuns(runs: PageRuns): PageRuns {
   let sorted = true;
   for (let i = 0; i < runs.length; i += 2) {
     order.push(i);
-    if (i > 0 && runs[i]! < runs[i - 2]! + runs[i - 1]!) sorted = false;
+    if (i > 0 && runs[i] < runs[i - 2] + runs[i - 1]) sorted = false;
   }
   if (sorted) return runs;
-  order.sort((a, b) => runs[a]! - runs[b]!);
+  order.sort((a, b) => runs[a] - runs[b]);
   const merged: PageRuns = [];
   for (const i of order) {
     const last = merged.length - 2;
-    const end = last >= 0 ? merged[last]! + merged[last + 1]! : -1;
-    if (last >= 0 && runs[i]! <= end) {
-      merged[last + 1] = Math.max(end, runs[i]! + runs[i + 1]!) - merged[last]!;
-    } else merged.push(runs[i]!, runs[i + 1]!);
+    const end = last >= 0 ? merged[last] + merged[last + 1] : -1;
+    if (last >= 0 && runs[i] <= end) {
+      merged[last + 1] = Math.max(end, runs[i] + runs[i + 1]) - merged[last];
+    } else merged.push(runs[i], runs[i + 1]);
   }
   return merged;
 }

@@ -60,9 +60,9 @@ export class Frames {
     const { table, mask } = this;
     let place = this.home(page);
     for (;;) {
-      const at = table[place * 2]!;
+      const at = table[place * 2];
       if (at === page) {
-        const frame = table[place * 2 + 1]!;
+        const frame = table[place * 2 + 1];
         this.stamps[frame] = this.now;
         return frame;
       }
@@ -83,7 +83,7 @@ export class Frames {
 
   /** Gives a resident frame another page number, keeping its bytes. */
   rename(frame: number, page: number): void {
-    this.leave(this.pageOf[frame]!);
+    this.leave(this.pageOf[frame]);
     this.pageOf[frame] = page;
     this.enter(page, frame);
   }
@@ -121,17 +121,17 @@ export class Frames {
   dirtyFrames(): number[] {
     const frames: number[] = [];
     for (let frame = 0; frame < this.neverUsed; frame++) if (this.dirty[frame] === 1) frames.push(frame);
-    return frames.sort((a, b) => this.pageOf[a]! - this.pageOf[b]!);
+    return frames.sort((a, b) => this.pageOf[a] - this.pageOf[b]);
   }
 
   pin(frame: number): void {
     if (this.pins[frame] === 0) this.pinnedCount++;
-    this.pins[frame] = this.pins[frame]! + 1;
+    this.pins[frame] = this.pins[frame] + 1;
   }
 
   unpin(frame: number): void {
-    assert(this.pins[frame]! > 0, 'a frame is unpinned more often than pinned');
-    this.pins[frame] = this.pins[frame]! - 1;
+    assert(this.pins[frame] > 0, 'a frame is unpinned more often than pinned');
+    this.pins[frame] = this.pins[frame] - 1;
     if (this.pins[frame] !== 0) return;
     this.pinnedCount--;
     if (this.pageOf[frame] === 0) this.free.push(frame);
@@ -151,7 +151,7 @@ export class Frames {
   /** Forgets every clean page. Nothing may be dirty or pinned that must survive. */
   forgetClean(): void {
     for (let frame = 0; frame < this.neverUsed; frame++) {
-      const page = this.pageOf[frame]!;
+      const page = this.pageOf[frame];
       if (page !== 0 && this.dirty[frame] === 0) this.drop(page);
     }
   }
@@ -181,10 +181,10 @@ export class Frames {
     }
     let next = (place + 1) & mask;
     while (table[next * 2] !== 0) {
-      const home = this.home(table[next * 2]!);
+      const home = this.home(table[next * 2]);
       if (((next - home) & mask) >= ((next - place) & mask)) {
-        table[place * 2] = table[next * 2]!;
-        table[place * 2 + 1] = table[next * 2 + 1]!;
+        table[place * 2] = table[next * 2];
+        table[place * 2 + 1] = table[next * 2 + 1];
         place = next;
       }
       next = (next + 1) & mask;
@@ -202,10 +202,10 @@ export class Frames {
       this.hand = frame + 1 === this.capacity ? 0 : frame + 1;
       if (this.dirty[frame] === 1 || this.pins[frame] !== 0 || this.stamps[frame] === this.now) continue;
       seen++;
-      if (best < 0 || this.stamps[frame]! < this.stamps[best]!) best = frame;
+      if (best < 0 || this.stamps[frame] < this.stamps[best]) best = frame;
     }
     assert(best >= 0, 'no frame can be evicted');
-    this.leave(this.pageOf[best]!);
+    this.leave(this.pageOf[best]);
     return best;
   }
 }

@@ -30,7 +30,7 @@ export interface Cell {
 }
 
 export function level(store: Store, frame: number): number {
-  return store.nodes.u8[frame * store.nodeBytes + 1]!;
+  return store.nodes.u8[frame * store.nodeBytes + 1];
 }
 
 export function cellCount(store: Store, frame: number): number {
@@ -73,9 +73,9 @@ export let found = false;
 export function searchLeaf(store: Store, frame: number, key: Uint8Array): number {
   const base = frame * store.nodeBytes;
   const { u8, u32 } = store.nodes;
-  const count = u8[base + 2]! | (u8[base + 3]! << 8);
+  const count = u8[base + 2] | (u8[base + 3] << 8);
   found = false;
-  const prefix = u8[base + 20]! | (u8[base + 21]! << 8);
+  const prefix = u8[base + 20] | (u8[base + 21] << 8);
   if (prefix !== 0) {
     const order = comparePrefix(u8, base + store.nodeBytes - prefix, prefix, key);
     if (order !== 0) return order < 0 ? 0 : count;
@@ -86,11 +86,11 @@ export function searchLeaf(store: Store, frame: number, key: Uint8Array): number
   let high = count;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    const other = u32[slots + middle * 2]!;
+    const other = u32[slots + middle * 2];
     if (other < head) low = middle + 1;
     else if (other > head) high = middle;
     else {
-      const place = u32[slots + middle * 2 + 1]!;
+      const place = u32[slots + middle * 2 + 1];
       const at = base + (place & 0xffff) + 2;
       const order = compareRange(u8, at, at + (place >>> 16), key, prefix, key.length);
       if (order === 0) {
@@ -108,8 +108,8 @@ export function searchLeaf(store: Store, frame: number, key: Uint8Array): number
 export function searchInternal(store: Store, frame: number, key: Uint8Array): number {
   const base = frame * store.nodeBytes;
   const { u8, u32 } = store.nodes;
-  const count = u8[base + 2]! | (u8[base + 3]! << 8);
-  const prefix = u8[base + 20]! | (u8[base + 21]! << 8);
+  const count = u8[base + 2] | (u8[base + 3] << 8);
+  const prefix = u8[base + 20] | (u8[base + 21] << 8);
   if (prefix !== 0) {
     const order = comparePrefix(u8, base + store.nodeBytes - prefix, prefix, key);
     if (order !== 0) return order < 0 ? 0 : count - 1;
@@ -120,11 +120,11 @@ export function searchInternal(store: Store, frame: number, key: Uint8Array): nu
   let high = count;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    const other = u32[slots + middle * 2]!;
+    const other = u32[slots + middle * 2];
     if (other < head) low = middle + 1;
     else if (other > head) high = middle;
     else {
-      const place = u32[slots + middle * 2 + 1]!;
+      const place = u32[slots + middle * 2 + 1];
       const at = base + (place & 0xffff) + REF_BYTES;
       if (compareRange(u8, at, at + (place >>> 16), key, prefix, key.length) <= 0) low = middle + 1;
       else high = middle;
@@ -137,7 +137,7 @@ export function searchInternal(store: Store, frame: number, key: Uint8Array): nu
 function comparePrefix(u8: Uint8Array, at: number, length: number, key: Uint8Array): number {
   const shared = length < key.length ? length : key.length;
   for (let i = 0; i < shared; i++) {
-    const difference = key[i]! - u8[at + i]!;
+    const difference = key[i] - u8[at + i];
     if (difference !== 0) return difference;
   }
   return key.length < length ? -1 : 0;
@@ -146,9 +146,9 @@ function comparePrefix(u8: Uint8Array, at: number, length: number, key: Uint8Arr
 /** The first four bytes of `key` from `from`, zero-padded, as a number that sorts as they do. */
 function headOf(key: Uint8Array, from: number): number {
   const left = key.length - from;
-  if (left >= 4) return ((key[from]! << 24) | (key[from + 1]! << 16) | (key[from + 2]! << 8) | key[from + 3]!) >>> 0;
+  if (left >= 4) return ((key[from] << 24) | (key[from + 1] << 16) | (key[from + 2] << 8) | key[from + 3]) >>> 0;
   let head = 0;
-  for (let i = 0; i < left; i++) head |= key[from + i]! << (24 - 8 * i);
+  for (let i = 0; i < left; i++) head |= key[from + i] << (24 - 8 * i);
   return head >>> 0;
 }
 
@@ -175,8 +175,8 @@ export function keyOf(store: Store, frame: number, slot: number): Uint8Array {
   const suffix = suffixLength(store, frame, slot);
   const at = cellAt(store, frame, slot) + (u8[base + 1] === 0 ? 2 : REF_BYTES);
   const key = new Uint8Array(prefix + suffix);
-  for (let i = 0, from = base + store.nodeBytes - prefix; i < prefix; i++) key[i] = u8[from + i]!;
-  for (let i = 0; i < suffix; i++) key[prefix + i] = u8[at + i]!;
+  for (let i = 0, from = base + store.nodeBytes - prefix; i < prefix; i++) key[i] = u8[from + i];
+  for (let i = 0; i < suffix; i++) key[prefix + i] = u8[at + i];
   return key;
 }
 
@@ -186,7 +186,7 @@ export function kindOf(store: Store, frame: number, slot: number): number {
 }
 
 /** A leaf cell's value, shared with the node. */
-export function valueOf(store: Store, frame: number, slot: number): Uint8Array {
+export function cellValue(store: Store, frame: number, slot: number): Uint8Array {
   const { u8 } = store.nodes;
   const at = cellAt(store, frame, slot);
   const from = at + 2 + suffixLength(store, frame, slot);
@@ -194,15 +194,15 @@ export function valueOf(store: Store, frame: number, slot: number): Uint8Array {
 }
 
 export function childPage(store: Store, frame: number, slot: number): number {
-  return store.nodes.u32[cellAt(store, frame, slot) >>> 2]!;
+  return store.nodes.u32[cellAt(store, frame, slot) >>> 2];
 }
 
 export function childLow(store: Store, frame: number, slot: number): number {
-  return store.nodes.u32[(cellAt(store, frame, slot) >>> 2) + 1]!;
+  return store.nodes.u32[(cellAt(store, frame, slot) >>> 2) + 1];
 }
 
 export function childHigh(store: Store, frame: number, slot: number): number {
-  return store.nodes.u32[(cellAt(store, frame, slot) >>> 2) + 2]!;
+  return store.nodes.u32[(cellAt(store, frame, slot) >>> 2) + 2];
 }
 
 export function setChild(store: Store, frame: number, slot: number, page: number, low: number, high: number): void {
@@ -224,7 +224,8 @@ export function childValue(page: number, low: number, high: number): Uint8Array 
 
 /** Bytes of a node that a cell takes, its slot included, when `prefix` bytes of its key stand in the prefix. */
 export function cellBytes(cell: Cell, prefix: number, nodeLevel: number): number {
-  const body = cell.key.length - prefix + cell.value.length + (nodeLevel === 0 ? 2 : 0);
+  const suffix = cell.key.length === 0 ? 0 : cell.key.length - prefix;
+  const body = suffix + cell.value.length + (nodeLevel === 0 ? 2 : 0);
   return SLOT_BYTES + (nodeLevel === 0 ? body : (body + 3) & ~3);
 }
 
@@ -236,7 +237,7 @@ export function insertCell(store: Store, frame: number, slot: number, cell: Cell
   const base = frame * store.nodeBytes;
   const { u8 } = store.nodes;
   const prefix = prefixLength(store, frame);
-  const nodeLevel = u8[base + 1]!;
+  const nodeLevel = u8[base + 1];
   const count = readU16(u8, base + 2);
   const fits = count !== 0 && (bearsPrefix(store, frame, cell.key) || (nodeLevel !== 0 && slot === 0));
   const bytes = cellBytes(cell, prefix, nodeLevel);
@@ -269,6 +270,18 @@ export function deleteCell(store: Store, frame: number, slot: number): void {
   const at = base + HEADER_BYTES + slot * SLOT_BYTES;
   u8.copyWithin(at, at + SLOT_BYTES, base + HEADER_BYTES + count * SLOT_BYTES);
   writeU16(u8, base + 2, count - 1);
+  if (slot === 0 && count > 1 && u8[base + 1] !== 0) bareFirstKey(store, frame);
+}
+
+/** Makes the first key of an internal node empty. */
+function bareFirstKey(store: Store, frame: number): void {
+  const base = frame * store.nodeBytes;
+  const { u8 } = store.nodes;
+  const suffix = suffixLength(store, frame, 0);
+  const dead = ((REF_BYTES + suffix + 3) & ~3) - REF_BYTES;
+  writeU16(u8, base + 18, readU16(u8, base + 18) + dead);
+  writeU32(u8, base + HEADER_BYTES, 0);
+  writeU16(u8, base + HEADER_BYTES + 6, 0);
 }
 
 /** All cells, copied out. */
@@ -278,7 +291,7 @@ export function readCells(store: Store, frame: number): Cell[] {
   const cells: Cell[] = [];
   for (let slot = 0; slot < count; slot++) {
     const key = keyOf(store, frame, slot);
-    if (leaf) cells.push({ key, kind: kindOf(store, frame, slot), value: valueOf(store, frame, slot).slice() });
+    if (leaf) cells.push({ key, kind: kindOf(store, frame, slot), value: cellValue(store, frame, slot).slice() });
     else {
       const at = cellAt(store, frame, slot);
       // The first key of an internal node stands for "below all others": it is empty whatever the prefix.
@@ -290,19 +303,17 @@ export function readCells(store: Store, frame: number): Cell[] {
 }
 
 /** The longest prefix that the cells' keys share; an internal node's first key does not count. */
-function prefixOf(cells: readonly Cell[], nodeLevel: number): number {
+export function prefixOf(cells: readonly Cell[], nodeLevel: number): number {
   const first = nodeLevel === 0 ? 0 : 1;
   if (cells.length <= first) return 0;
-  return commonPrefixLength(cells[first]!.key, cells[cells.length - 1]!.key);
+  return commonPrefixLength(cells[first].key, cells[cells.length - 1].key);
 }
 
 /** Bytes of a node that holds these cells, header left out. */
 export function bytesOfCells(cells: readonly Cell[], nodeLevel: number): number {
   const prefix = prefixOf(cells, nodeLevel);
   let bytes = prefix;
-  for (let i = 0; i < cells.length; i++) {
-    bytes += cellBytes(cells[i]!, nodeLevel !== 0 && i === 0 ? 0 : prefix, nodeLevel);
-  }
+  for (const cell of cells) bytes += cellBytes(cell, prefix, nodeLevel);
   return nodeLevel === 0 ? bytes : bytes + 3;
 }
 
@@ -310,7 +321,7 @@ export function bytesOfCells(cells: readonly Cell[], nodeLevel: number): number 
 export function writeCells(store: Store, frame: number, cells: readonly Cell[]): boolean {
   const base = frame * store.nodeBytes;
   const { u8 } = store.nodes;
-  const nodeLevel = u8[base + 1]!;
+  const nodeLevel = u8[base + 1];
   if (HEADER_BYTES + bytesOfCells(cells, nodeLevel) > store.nodeBytes) return false;
   const prefix = prefixOf(cells, nodeLevel);
   u8.fill(0, base + 16, base + store.nodeBytes);
@@ -318,9 +329,9 @@ export function writeCells(store: Store, frame: number, cells: readonly Cell[]):
   let heap = prefix;
   if (nodeLevel !== 0) heap = (heap + 3) & ~3;
   writeU16(u8, base + 16, heap);
-  if (prefix !== 0) u8.set(cells[cells.length - 1]!.key.subarray(0, prefix), base + store.nodeBytes - prefix);
+  if (prefix !== 0) u8.set(cells[cells.length - 1].key.subarray(0, prefix), base + store.nodeBytes - prefix);
   for (let slot = 0; slot < cells.length; slot++) {
-    placeCell(store, frame, slot, cells[slot]!, nodeLevel !== 0 && slot === 0 ? 0 : prefix);
+    placeCell(store, frame, slot, cells[slot], prefix);
   }
   writeU16(u8, base + 2, cells.length);
   return true;
@@ -353,7 +364,7 @@ function placeCell(store: Store, frame: number, slot: number, cell: Cell, prefix
     u8.set(value, at);
     at += REF_BYTES;
   }
-  for (let i = 0; i < suffix; i++) u8[at + i] = key[prefix + i]!;
+  for (let i = 0; i < suffix; i++) u8[at + i] = key[prefix + i];
   if (leaf) u8.set(value, at + suffix);
   const place = (base + HEADER_BYTES + slot * SLOT_BYTES) >>> 2;
   u32[place] = suffix === 0 ? 0 : headOf(key, prefix);

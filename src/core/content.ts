@@ -1,0 +1,257 @@
+/**
+ * A cell's value as a range of bytes: files, disks, memory and large rows are cut into such cells of up to CONTENT_BYTES.
+ * Small content stays in its node, larger content lies in data pages that are copied one by one when written. Callers must
+ * keep the logical length themselves: content is only known to be zero beyond what was written.
+ */
+
+import { assert, ByreError } from '../errors.ts';
+import { PAGE_BYTES, readU32, writeU32 } from './bytes.ts';
+import { CONTENT_BYTES, CONTENT_PAGES, pageIndex } from './content-layout.ts';
+import { Fault } from './fault.ts';
+import * as node from './node.ts';
+import { eachExtent } from './share.ts';
+import type { Root, Store } from './store.ts';
+import { locate, ownLeaf, putCell, remove } from './tree.ts';
+
+export { CONTENT_BYTES, CONTENT_PAGES } from './content-layout.ts';
+export { type ContentRange, type Plan, prepare } from './prepare.ts';
+
+const REF = node.EXTENT_REF_BYTES;
+const zeros = new Uint8Array(PAGE_BYTES);
+
+/** Fills `target` from `offset` of the cell's content; what was never written reads as zeros. */
+export function readContent(store: Store, root: Root, key: Uint8Array, offset: number, target: Uint8Array): void {
+  const { frame, slot } = locate(store, root, key);
+  if (frame < 0) {
+    target.fill(0);
+    return;
+  }
+  const value = node.cellValue(store, frame, slot);
+  if (node.kindOf(store, frame, slot) === node.INLINE) {
+    const part = value.subarray(offset, offset + target.length);
+    target.set(part);
+    target.fill(0, part.length);
+    return;
+  }
+  faultMissing(store, value, offset, offset + target.length);
+  for (let done = 0; done < target.length; ) {
+    const at = offset + done;
+    const within = at % PAGE_BYTES;
+    const length = Math.min(PAGE_BYTES - within, target.length - done);
+    const ref = pageIndex(at) * REF;
+    const page = ref < value.length ? readU32(value, ref) : 0;
+    if (page === 0) target.fill(0, done, done + length);
+    else {
+      const from = store.data.find(page) * PAGE_BYTES + within;
+      target.set(store.data.u8.subarray(from, from + length), done);
+    }
+    done += length;
+  }
+}
+
+/** One fault that names every page of the range that is not resident. */
+function faultMissing(store: Store, value: Uint8Array, from: number, to: number): void {
+  let fault: Fault | undefined;
+  const end = Math.min(value.length, pageIndex(to + PAGE_BYTES - 1) * REF);
+  for (let at = pageIndex(from) * REF; at < end; at += REF) {
+    const page = readU32(value, at);
+    if (page === 0 || store.data.find(page) >= 0) continue;
+    fault ??= new Fault('load');
+    fault.data.push(page, readU32(value, at + 4));
+  }
+  if (fault === undefined) return;
+  assert(!store.writing, 'an operation faults while it writes');
+  throw fault;
+}
+
+/** Writes bytes into the cell's content at `offset`, copying only the pages it touches; creates the cell. */
+export function writeContent(store: Store, root: Root, key: Uint8Array, offset: number, bytes: Uint8Array): void {
+  checkRange(offset, offset + bytes.length);
+  if (bytes.length === 0) return;
+  const { frame, slot } = locate(store, root, key);
+  const end = offset + bytes.length;
+  if (frame < 0 || node.kindOf(store, frame, slot) === node.INLINE) {
+    const old = frame < 0 ? zeros.subarray(0, 0) : node.cellValue(store, frame, slot);
+    const length = Math.max(old.length, end);
+    if (length <= store.maxInlineBytes) {
+      const value = new Uint8Array(length);
+      value.set(old);
+      value.set(bytes, offset);
+      putCell(store, root, { key, kind: node.INLINE, value });
+      return;
+    }
+    spill(store, root, key, old.slice(), length);
+  }
+  const value = ownedExtents(store, root, key, pageIndex(end + PAGE_BYTES - 1));
+  for (let done = 0; done < bytes.length; ) {
+    const at = offset + done;
+    const within = at % PAGE_BYTES;
+    const length = Math.min(PAGE_BYTES - within, bytes.length - done);
+    writePage(store, value, pageIndex(at), within, bytes.subarray(done, done + length));
+    done += length;
+  }
+  putCell(store, root, { key, kind: node.EXTENTS, value });
+}
+
+/** Cuts the content off at `length`: later growth reads zeros. Length 0 removes the cell. */
+export function truncateContent(store: Store, root: Root, key: Uint8Array, length: number): void {
+  const { frame, slot } = locate(store, root, key);
+  if (frame < 0) return;
+  if (length === 0) {
+    remove(store, root, key);
+    return;
+  }
+  if (node.kindOf(store, frame, slot) === node.INLINE) {
+    const old = node.cellValue(store, frame, slot);
+    if (old.length > length) putCell(store, root, { key, kind: node.INLINE, value: old.slice(0, length) });
+    return;
+  }
+  const value = ownedExtents(store, root, key, 0);
+  const cut = length % PAGE_BYTES;
+  const pages = pageIndex(length + PAGE_BYTES - 1);
+  if (pages * REF > value.length) return;
+  if (cut !== 0 && readU32(value, (pages - 1) * REF) !== 0) {
+    writePage(store, value, pages - 1, cut, zeros.subarray(cut));
+  }
+  putExtents(store, root, key, value.subarray(0, pages * REF));
+}
+
+/** Makes `[from, to)` a hole: whole pages are given back, the edges zeroed. */
+export function punchContent(store: Store, root: Root, key: Uint8Array, from: number, to: number): void {
+  checkRange(from, to);
+  const { frame, slot } = locate(store, root, key);
+  if (frame < 0 || from >= to) return;
+  if (node.kindOf(store, frame, slot) === node.INLINE) {
+    const value = node.cellValue(store, frame, slot).slice();
+    value.fill(0, Math.min(from, value.length), Math.min(to, value.length));
+    putCell(store, root, { key, kind: node.INLINE, value });
+    return;
+  }
+  const value = ownedExtents(store, root, key, 0);
+  for (let at = from; at < to; ) {
+    const within = at % PAGE_BYTES;
+    const length = Math.min(PAGE_BYTES - within, to - at);
+    const ref = pageIndex(at) * REF;
+    if (ref < value.length && readU32(value, ref) !== 0) {
+      if (length === PAGE_BYTES) value.fill(0, ref, ref + REF);
+      else writePage(store, value, pageIndex(at), within, zeros.subarray(0, length));
+    }
+    at += length;
+  }
+  putExtents(store, root, key, value);
+}
+
+/** Gives `toKey` the content of `fromKey`, of this tree or another one of the store, sharing its pages. */
+export function copyContent(store: Store, root: Root, fromKey: Uint8Array, toKey: Uint8Array, fromRoot = root): void {
+  const { frame, slot } = locate(store, fromRoot, fromKey);
+  if (frame < 0) {
+    remove(store, root, toKey);
+    return;
+  }
+  const kind = node.kindOf(store, frame, slot);
+  const value = node.cellValue(store, frame, slot).slice();
+  if (kind === node.EXTENTS) shareMoved(store, root, toKey, value);
+  putCell(store, root, { key: toKey, kind, value });
+}
+
+/** Takes references to the pages of an extents value, but for those that `toKey` holds at the same index already. */
+function shareMoved(store: Store, root: Root, toKey: Uint8Array, value: Uint8Array): void {
+  // Owned first: a shared leaf's pages gain their counts before they are compared.
+  const old = locate(store, root, toKey).frame < 0 ? undefined : ownLeaf(store, root, toKey);
+  const kept =
+    old && node.kindOf(store, old.frame, old.slot) === node.EXTENTS
+      ? node.cellValue(store, old.frame, old.slot)
+      : zeros;
+  for (let at = 0; at < value.length; at += REF) {
+    const page = readU32(value, at);
+    if (page === 0 || (kept !== zeros && at < kept.length && readU32(kept, at) === page)) continue;
+    store.counts.share(page);
+  }
+}
+
+/** Bytes the cell holds: exact for inline content, a multiple of PAGE_BYTES for pages, 0 if there is no cell. */
+export function contentLength(store: Store, root: Root, key: Uint8Array): number {
+  const { frame, slot } = locate(store, root, key);
+  if (frame < 0) return 0;
+  const { length } = node.cellValue(store, frame, slot);
+  return node.kindOf(store, frame, slot) === node.INLINE ? length : (length / REF) * PAGE_BYTES;
+}
+
+/** The ranges of the content that are data and not holes, ascending and apart. */
+export function contentRanges(store: Store, root: Root, key: Uint8Array): Array<{ from: number; to: number }> {
+  const { frame, slot } = locate(store, root, key);
+  if (frame < 0) return [];
+  const value = node.cellValue(store, frame, slot);
+  if (node.kindOf(store, frame, slot) === node.INLINE) return [{ from: 0, to: value.length }];
+  const ranges: Array<{ from: number; to: number }> = [];
+  for (let index = 0; index * REF < value.length; index++) {
+    if (readU32(value, index * REF) === 0) continue;
+    const last = ranges[ranges.length - 1];
+    if (last && last.to === index * PAGE_BYTES) last.to += PAGE_BYTES;
+    else ranges.push({ from: index * PAGE_BYTES, to: (index + 1) * PAGE_BYTES });
+  }
+  return ranges;
+}
+
+/** How many data pages the cell refers to. */
+export function contentPages(store: Store, root: Root, key: Uint8Array): number {
+  const { frame, slot } = locate(store, root, key);
+  if (frame < 0 || node.kindOf(store, frame, slot) === node.INLINE) return 0;
+  let pages = 0;
+  eachExtent(node.cellValue(store, frame, slot), () => pages++);
+  return pages;
+}
+
+function checkRange(from: number, to: number): void {
+  if (from >= 0 && to <= CONTENT_BYTES) return;
+  throw new ByreError('BAD_ARGUMENT', `the content of a cell ends at ${CONTENT_BYTES} bytes`, {
+    details: { from, to },
+  });
+}
+
+/** Moves inline content to a page, or makes room for content that starts beyond what can stay inline. */
+function spill(store: Store, root: Root, key: Uint8Array, old: Uint8Array, length: number): void {
+  const value = new Uint8Array(pageIndex(length + PAGE_BYTES - 1) * REF);
+  if (old.length > 0) writePage(store, value, 0, 0, old);
+  putCell(store, root, { key, kind: node.EXTENTS, value });
+}
+
+/** A copy of the cell's references, at least `pages` long, after its leaf is owned: only then do counts tell who shares. */
+function ownedExtents(store: Store, root: Root, key: Uint8Array, pages: number): Uint8Array {
+  const { frame, slot } = ownLeaf(store, root, key);
+  const old = node.cellValue(store, frame, slot);
+  const value = new Uint8Array(Math.max(old.length, Math.min(pages, CONTENT_PAGES) * REF));
+  value.set(old);
+  return value;
+}
+
+/** Writes bytes into one page of an extents value: in place if it is owned, else into a new page; renews the reference. */
+function writePage(store: Store, value: Uint8Array, index: number, within: number, bytes: Uint8Array): void {
+  const { data, counts } = store;
+  const old = readU32(value, index * REF);
+  const whole = bytes.length === PAGE_BYTES;
+  let page = old;
+  let frame = old === 0 ? -1 : data.find(old);
+  assert(old === 0 || whole || frame >= 0, 'a page to be written in part is not resident');
+  if (old === 0 || !counts.isOwned(old)) {
+    const from = frame * PAGE_BYTES;
+    page = store.allocateData();
+    frame = data.take(page);
+    const to = frame * PAGE_BYTES;
+    if (!whole && old !== 0) data.u8.copyWithin(to, from, from + PAGE_BYTES);
+    else if (!whole) data.u8.fill(0, to, to + PAGE_BYTES);
+  } else if (frame < 0) frame = data.take(page);
+  data.u8.set(bytes, frame * PAGE_BYTES + within);
+  data.markDirty(frame);
+  store.hash(data.bytes(frame), store.hashWords);
+  writeU32(value, index * REF, page);
+  writeU32(value, index * REF + 4, store.hashWords[0]);
+}
+
+/** Writes an extents value without the holes at its end; one that is all holes goes. */
+function putExtents(store: Store, root: Root, key: Uint8Array, value: Uint8Array): void {
+  let length = value.length;
+  while (length > 0 && readU32(value, length - REF) === 0) length -= REF;
+  if (length === 0) remove(store, root, key);
+  else putCell(store, root, { key, kind: node.EXTENTS, value: value.slice(0, length) });
+}
