@@ -9,7 +9,7 @@ import { decodeKey, PartReader } from './tuple-read.ts';
 
 const bytewise = createRequire(import.meta.url)('bytewise') as { encode(value: unknown): Buffer };
 
-const RUNS = Number(process.env['BYRE_RUNS'] ?? 2000);
+const RUNS = Number(process.env.BYRE_RUNS ?? 2000);
 const text = fc.oneof(
   fc.string({ maxLength: 12 }),
   fc.string({ unit: 'binary', maxLength: 12 }),
