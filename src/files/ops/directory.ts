@@ -1,0 +1,117 @@
+/**
+ * Looking into directories: one name, all names in order, and the way back up from an inode to its names.
+ * Callers must not expect `.` and `..` here; they are steps of a path, and `parentOf` is what `..` means.
+ */
+import { borrow } from '../../core/tree.ts';
+import { ByreError } from '../../errors.ts';
+import { collect } from './collect.ts';
+import { loadDirectory, loadRecord } from './draft.ts';
+import { afterEntryKey, entryKey, Kind, kindStart, linkOf, nameOf, ROOT_INODE } from './keys.ts';
+import { requireName } from './names.ts';
+import { decodeEntry, type EntryTarget, type FileType } from './record.ts';
+import type { View } from './view.ts';
+
+export interface DirectoryEntry {
+  readonly name: Uint8Array;
+  readonly inode: number;
+  readonly type: FileType;
+}
+
+export interface Link {
+  readonly parent: number;
+  readonly name: Uint8Array;
+}
+
+/** A chain of directories longer than this goes round in circles; no path is as long. */
+const MAX_DEPTH = 1 << 20;
+
+/** The entry of that name, without a look at the directory itself: undefined says nothing about why. */
+export function findEntry(view: View, parent: number, name: Uint8Array): EntryTarget | undefined {
+  const bytes = borrow(view.store, view.root, entryKey(parent, name));
+  return bytes === undefined ? undefined : decodeEntry(bytes);
+}
+
+/** What the name stands for, or undefined. ENOENT or ENOTDIR about the directory itself. */
+export function lookupEntry(view: View, parent: number, name: Uint8Array): EntryTarget | undefined {
+  requireName(name);
+  const found = findEntry(view, parent, name);
+  if (found === undefined) loadDirectory(view, parent);
+  return found;
+}
+
+/** The inode of that name, or 0. ENOENT or ENOTDIR about the directory itself. */
+export function lookup(view: View, parent: number, name: Uint8Array): number {
+  return lookupEntry(view, parent, name)?.inode ?? 0;
+}
+
+/** Up to `limit` entries in byte order of their names, strictly after `after`. Fewer than `limit` means that none follow. */
+export function readDirectory(
+  view: View,
+  inode: number,
+  after: Uint8Array | undefined,
+  limit: number,
+): DirectoryEntry[] {
+  loadDirectory(view, inode);
+  const from = after === undefined ? kindStart(inode, Kind.entry) : afterEntryKey(inode, after);
+  return collect(view, { from, to: kindStart(inode, Kind.entry + 1) }, limit, (entry) => {
+    const { inode: child, type } = decodeEntry(entry.borrowValue());
+    return { name: nameOf(entry.key()), inode: child, type };
+  });
+}
+
+export function isEmptyDirectory(view: View, inode: number): boolean {
+  const range = { from: kindStart(inode, Kind.entry), to: kindStart(inode, Kind.entry + 1) };
+  return collect(view, range, 1, () => true).length === 0;
+}
+
+/** Up to `limit` of the names that an inode has, as its back-references say. None for root and orphans. */
+export function linksOf(view: View, inode: number, limit: number): Link[] {
+  const range = { from: kindStart(inode, Kind.link), to: kindStart(inode, Kind.link + 1) };
+  return collect(view, range, limit, (entry) => linkOf(entry.key()));
+}
+
+/** The directory that holds the inode's (first) name: `..` of a directory. Root's is root; 0 for what has no name. */
+export function parentOf(view: View, inode: number): number {
+  if (inode === ROOT_INODE) return ROOT_INODE;
+  const [first] = linksOf(view, inode, 1);
+  if (first !== undefined) return first.parent;
+  loadRecord(view, inode);
+  return 0;
+}
+
+/** The names from root down to a directory; undefined if the chain ends elsewhere than at root. */
+export function chainOf(view: View, directory: number): Uint8Array[] | undefined {
+  const chain: Uint8Array[] = [];
+  for (let at = directory; at !== ROOT_INODE; ) {
+    const [link] = linksOf(view, at, 1);
+    if (link === undefined) return undefined;
+    chain.push(link.name);
+    if (chain.length > MAX_DEPTH)
+      throw new ByreError('DAMAGED', 'directories form a circle', { details: { inode: at } });
+    at = link.parent;
+  }
+  return chain.reverse();
+}
+
+/** Every path of an inode (up to `limit`) as the names from root down; root's own is the empty chain, an orphan has none. */
+export function pathsOf(view: View, inode: number, limit: number = Number.POSITIVE_INFINITY): Uint8Array[][] {
+  if (inode === ROOT_INODE) return [[]];
+  loadRecord(view, inode);
+  const paths: Uint8Array[][] = [];
+  for (const link of linksOf(view, inode, limit)) {
+    const chain = chainOf(view, link.parent);
+    if (chain !== undefined) paths.push([...chain, link.name]);
+  }
+  return paths;
+}
+
+/** Whether `inode` is `ancestor` or lies below it. Both are directories. */
+export function isWithin(view: View, inode: number, ancestor: number): boolean {
+  let at = inode;
+  for (let depth = 0; at !== ROOT_INODE && at !== 0; depth++) {
+    if (at === ancestor) return true;
+    if (depth > MAX_DEPTH) throw new ByreError('DAMAGED', 'directories form a circle', { details: { inode: at } });
+    at = linksOf(view, at, 1)[0]?.parent ?? 0;
+  }
+  return at === ancestor;
+}
