@@ -1,7 +1,7 @@
 /**
  * How the values of a table become bytes and come back.
- * Callers must not change the bytes that `encode` returned before the put has ended, and must not hand a codec that does not say
- * `borrows` bytes that are not its to keep.
+ * Callers must not change the bytes that `encode` returned before the put has ended. `decode` owns the bytes that it is given.
+ * Neither ever runs inside an operation of the core.
  */
 import { ByreError } from '../errors.ts';
 import { readText } from './tuple-read.ts';
@@ -9,8 +9,6 @@ import { readText } from './tuple-read.ts';
 export interface Codec<Value> {
   /** Stored with the table: a table is opened only with the codec that it was made with. */
   readonly name: string;
-  /** True if `decode` keeps no reference to the bytes that it is given: it then reads them where they lie, without a copy. */
-  readonly borrows?: boolean;
   encode(value: Value): Uint8Array;
   decode(bytes: Uint8Array): Value;
 }
@@ -19,20 +17,18 @@ export type CodecName = 'json' | 'bytes' | 'text';
 
 const encoder = new TextEncoder();
 
-/** Bytes as they are. `decode` copies, so that what a reader gets is the reader's to keep. */
+/** Bytes as they are, without a copy on this side. */
 export const bytesCodec: Codec<Uint8Array> = {
   name: 'bytes',
-  borrows: true,
   encode(value) {
     if (value instanceof Uint8Array) return value;
     throw new ByreError('BAD_ARGUMENT', 'A value of this table must be a Uint8Array');
   },
-  decode: (bytes) => copyOf(bytes),
+  decode: (bytes) => bytes,
 };
 
 export const jsonCodec: Codec<unknown> = {
   name: 'json',
-  borrows: true,
   encode(value) {
     const text = JSON.stringify(value);
     if (text === undefined)
@@ -44,7 +40,6 @@ export const jsonCodec: Codec<unknown> = {
 
 export const textCodec: Codec<string> = {
   name: 'text',
-  borrows: true,
   encode(value) {
     if (typeof value === 'string') return encoder.encode(value);
     throw new ByreError('BAD_ARGUMENT', 'A value of this table must be a string');
@@ -60,23 +55,14 @@ const named: Readonly<Record<CodecName, Codec<never>>> = {
 
 /** The codec that an option names or is. */
 export function resolveCodec<Value>(option: CodecName | Codec<Value>): Codec<Value> {
-  if (typeof option === 'object') return option;
+  if (typeof option === 'object' && option !== null) {
+    const { name, encode, decode } = option;
+    if (typeof name === 'string' && name !== '' && typeof encode === 'function' && typeof decode === 'function') {
+      if (!Object.hasOwn(named, name) || named[name as CodecName] === (option as Codec<unknown>)) return option;
+    }
+    throw new ByreError('BAD_ARGUMENT', 'A codec has a name of its own, `encode` and `decode`', { details: { name } });
+  }
   const codec = Object.hasOwn(named, option) ? named[option] : undefined;
   if (codec === undefined) throw new ByreError('BAD_ARGUMENT', `No codec is called ${String(option)}`);
   return codec as unknown as Codec<Value>;
-}
-
-/** The value that borrowed `bytes` stand for. */
-export function decodeBorrowed<Value>(codec: Codec<Value>, bytes: Uint8Array): Value {
-  return codec.decode(codec.borrows ? bytes : copyOf(bytes));
-}
-
-/** The value that `bytes`, which nobody else holds, stand for: no copy is made. */
-export function decodeOwned<Value>(codec: Codec<Value>, bytes: Uint8Array): Value {
-  return (codec as unknown) === bytesCodec ? (bytes as Value) : codec.decode(bytes);
-}
-
-/** `Uint8Array.prototype.slice` of a Buffer would share memory. */
-function copyOf(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes);
 }
