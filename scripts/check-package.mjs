@@ -49,7 +49,9 @@ async function pack(work) {
     cpSync(path.join(root, name), path.join(stage, name));
   }
   expect(await build(path.join(stage, 'dist'), { types: true }), 'the build fails');
-  const code = await run(npm, ['pack', '--ignore-scripts', '--pack-destination', work], { cwd: stage });
+  const code = await run(npm, ['pack', '--ignore-scripts', '--loglevel=error', '--pack-destination', work], {
+    cwd: stage,
+  });
   expect(code === 0, 'npm pack fails');
   const tarball = readdirSync(work).find((name) => name.endsWith('.tgz'));
   return path.join(work, tarball ?? expect(false, 'npm pack made no tarball') ?? '');
@@ -58,7 +60,7 @@ async function pack(work) {
 /** @param {Uint8Array} bytes the tarball */
 async function lintTarball(bytes) {
   const tarball = /** @type {ArrayBuffer} */ (bytes.slice().buffer);
-  const { messages, pkg } = await publint({ pkgDir: root, pack: { tarball }, strict: true });
+  const { messages, pkg } = await publint({ pack: { tarball }, strict: true });
   const problems = messages.map((message) => `publint: ${formatMessage(message, pkg, { color: false })}`);
 
   const result = await checkPackage(createPackageFromTarballData(bytes));

@@ -71,15 +71,12 @@ export async function withLock(file, job, onWait) {
     clearInterval(touching);
     rmSync(file, { force: true });
   };
-  const interrupted = () => {
-    release();
-    process.exit(130);
-  };
-  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
+  const interrupted = () => process.exit(130);
+  process.once('exit', release).once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
     return await job();
   } finally {
-    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+    process.off('exit', release).off('SIGINT', interrupted).off('SIGTERM', interrupted);
     release();
   }
 }

@@ -24,7 +24,7 @@ function reasonOf(test, result) {
     const { skipReason } = /** @type {{ skipReason?: string }} */ (task.meta());
     if (skipReason !== undefined) return skipReason;
   }
-  return test.options.mode === 'todo' ? 'still to be written' : 'no reason given';
+  return test.options.mode === 'todo' ? 'still to be written' : 'no reason given, or left out by a filter';
 }
 
 /** @param {TestModule} module */

@@ -3,7 +3,7 @@
  * then compiles `dist`. Either does nothing where nothing is to be done, and says what it does on stderr only.
  * This file and those it imports must not import a dependency: there may be none yet.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { build } from './build.mjs';
 import { withLock } from './lock.mjs';
@@ -47,7 +47,7 @@ function lockedPackages(file) {
 
 /**
  * Whether node_modules holds what package-lock.json names. npm keeps a list of its own there; times of change would say too often
- * that it is stale, and `npm ci` begins by deleting everything, also under those who are at work there.
+ * that it is stale, and others may be at work with what is there.
  */
 function isInstalled() {
   const present = lockedPackages('node_modules/.package-lock.json');
@@ -59,13 +59,34 @@ function isInstalled() {
   });
 }
 
+/** The compiler is a program made for each platform, in a package that only this platform needs. */
+function hasCompiler() {
+  return existsSync(path.join(root, 'node_modules', '@typescript', `typescript-${process.platform}-${process.arch}`));
+}
+
 async function install() {
-  if (isInstalled()) return;
-  say('installing dependencies (npm ci) ...');
-  // No dependency needs its install scripts, and a production environment must not leave out the compiler.
-  const args = ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-  if ((await run(npm, args, { stdio: toStderr })) !== 0) fail('npm ci failed; see above');
-  if (!isInstalled()) fail('npm ci ended well, but node_modules is not what package-lock.json says; run it again');
+  if (isInstalled() && hasCompiler()) return;
+  say('installing dependencies ...');
+  // Not `npm ci`: it refuses a lock file without the packages of platforms that the writer's registry did not have. No dependency
+  // needs its install scripts, and a production environment must not leave out the compiler.
+  const args = [
+    'install',
+    '--no-save',
+    '--include=dev',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ];
+  let code = await run(npm, args, { stdio: toStderr });
+  if (code === 0 && !hasCompiler()) {
+    // npm 10 and earlier install nothing for a platform that the lock file was not written on (npm/cli#4828).
+    say('once more, with npm 11 ...');
+    code = await run(npm, ['exec', '--yes', 'npm@11', '--', ...args], { stdio: toStderr });
+  }
+  if (code !== 0) fail('npm install failed; see above');
+  if (!hasCompiler()) fail(`TypeScript has no package for ${process.platform}-${process.arch}`);
+  if (!isInstalled()) fail('npm install ended well, but node_modules is not what package-lock.json says');
 }
 
 /**
