@@ -7,6 +7,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'apps/**/*.test.ts', 'tests/**/*.test.ts'],
+    setupFiles: ['tests/verifying.ts'],
     // Processes, not threads: tests kill, lock, change directory and set umasks.
     pool: 'forks',
     maxWorkers: 2,
