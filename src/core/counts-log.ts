@@ -19,7 +19,7 @@ const MAGIC = 0x6e756f63; // "coun"
 const AT_KIND = 4;
 const AT_RUNS_BYTES = 8;
 const AT_PREVIOUS = 12;
-const HEADER_BYTES = AT_PREVIOUS + RECORD_REF_BYTES;
+export const LOG_HEADER_BYTES = AT_PREVIOUS + RECORD_REF_BYTES;
 const KIND_LOG = 1;
 const KIND_BASE = 2;
 const VARINT_BYTES = 5;
@@ -88,29 +88,29 @@ export function decodeRuns(
 /** The record's bytes, without padding: what its reference's `bytes` and hash are about. */
 export function encodeLogRecord({ kind, previous, runs }: LogRecord): Uint8Array {
   assert(kind === 'log' || isNoRecord(previous), 'a base of counts follows no other record');
-  const record = new Uint8Array(HEADER_BYTES + runs.length);
+  const record = new Uint8Array(LOG_HEADER_BYTES + runs.length);
   writeU32(record, 0, MAGIC);
   writeU32(record, AT_KIND, kind === 'log' ? KIND_LOG : KIND_BASE);
   writeU32(record, AT_RUNS_BYTES, runs.length);
   writeRecordRef(record, AT_PREVIOUS, previous);
-  record.set(runs, HEADER_BYTES);
+  record.set(runs, LOG_HEADER_BYTES);
   return record;
 }
 
-/** `runs` of the result is a view of `bytes`. */
+/** `runs` of the result is a view of `bytes`, which may go on with padding. */
 export function decodeLogRecord(bytes: Uint8Array): LogRecord {
-  if (bytes.length < HEADER_BYTES) throw damaged('a record of counts is too short', { bytes: bytes.length });
+  if (bytes.length < LOG_HEADER_BYTES) throw damaged('a record of counts is too short', { bytes: bytes.length });
   if (readU32(bytes, 0) !== MAGIC) throw damaged('a record of counts does not begin as one');
   const kindNumber = readU32(bytes, AT_KIND);
   if (kindNumber !== KIND_LOG && kindNumber !== KIND_BASE) {
     throw damaged('a record of counts is of no known kind', { kind: kindNumber });
   }
   const runsBytes = readU32(bytes, AT_RUNS_BYTES);
-  if (runsBytes !== bytes.length - HEADER_BYTES) {
-    throw damaged('a record of counts is not as long as it says', { runsBytes, bytes: bytes.length });
+  if (runsBytes > bytes.length - LOG_HEADER_BYTES) {
+    throw damaged('a record of counts is shorter than it says', { runsBytes, bytes: bytes.length });
   }
   const previous = readRecordRef(bytes, AT_PREVIOUS);
-  const runs = bytes.subarray(HEADER_BYTES);
+  const runs = bytes.subarray(LOG_HEADER_BYTES, LOG_HEADER_BYTES + runsBytes);
   if (kindNumber === KIND_LOG) return { kind: 'log', previous: isNoRecord(previous) ? NO_RECORD : previous, runs };
   if (!isNoRecord(previous)) throw damaged('a base of counts refers to an earlier record');
   return { kind: 'base', previous: NO_RECORD, runs };

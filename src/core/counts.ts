@@ -8,6 +8,7 @@
  */
 
 import { assert } from '../errors.ts';
+import type { CountRun } from './counts-log.ts';
 
 const FRESH = 0x80;
 const COUNT = 0x7f;
@@ -16,12 +17,7 @@ const HELD = 0x80;
 /** Free pages are counted per group, so that a search skips full ones. */
 export const GROUP_PAGES = 4096;
 
-/** A run of pages with one count. */
-export interface CountRun {
-  page: number;
-  length: number;
-  count: number;
-}
+type MutableRun = { -readonly [Name in keyof CountRun]: CountRun[Name] };
 
 /** Pages as [first, length, first, length, …]. */
 export type PageRuns = number[];
@@ -154,17 +150,22 @@ export class Counts {
     this.lowestFree = 0;
   }
 
-  /** The runs that changed since the last call of {@link seal}, ascending, with their present counts. */
-  changedRuns(): CountRun[] {
+  /** The pages whose counts changed since the last call of {@link seal}. */
+  changedPages(): PageRuns {
     this.changed = mergeRuns(this.changed);
-    const runs: CountRun[] = [];
-    for (let i = 0; i < this.changed.length; i += 2) this.countRuns(this.changed[i], this.changed[i + 1], runs);
+    return this.changed.slice();
+  }
+
+  /** The present counts of some pages, given ascending and apart. */
+  runsOf(pages: PageRuns): CountRun[] {
+    const runs: MutableRun[] = [];
+    for (let i = 0; i < pages.length; i += 2) this.countRuns(pages[i], pages[i + 1], runs);
     return runs;
   }
 
   /** Every run of pages with a count, ascending. */
   allRuns(): CountRun[] {
-    const runs: CountRun[] = [];
+    const runs: MutableRun[] = [];
     this.countRuns(0, this.pageCount, runs);
     return runs.filter((run) => run.count !== 0);
   }
@@ -213,8 +214,10 @@ export class Counts {
     if (this.changed.length > 1 << 18) this.changed = mergeRuns(this.changed);
   }
 
-  private countRuns(from: number, length: number, runs: CountRun[]): void {
-    let run: CountRun | undefined;
+  private countRuns(from: number, length: number, runs: MutableRun[]): void {
+    let run: MutableRun | undefined;
+    const last = runs[runs.length - 1];
+    if (last && last.page + last.length === from) run = last;
     for (let page = from; page < from + length; page++) {
       const count = this.count(page);
       if (run && run.count === count) run.length++;

@@ -24,8 +24,8 @@ export interface Plan {
   readonly content?: readonly ContentRange[];
   /** Cells whose pages will be taken as they are, by another key or another tree: read, not written. */
   readonly shares?: readonly Uint8Array[];
-  /** `free`: the operation gives space back and may use part of the reserve. */
-  readonly purpose?: 'write' | 'free';
+  /** `free`: the operation gives space back and may use part of the reserve. `commit`: it may use all of it. */
+  readonly purpose?: 'write' | 'free' | 'commit';
 }
 
 /** Readies an operation that writes to `root` alone. */
@@ -42,7 +42,7 @@ export function prepare(store: Store, root: Root, plan: Plan): void {
     faultPartialPages(store, root, range, fault);
   }
   if (fault.data.length > 0) throw fault;
-  store.reserve(root, nodes, data, plan.purpose === 'free');
+  store.reserve(root, nodes, data, plan.purpose ?? 'write');
   store.charged = root;
   store.writing = true;
 }

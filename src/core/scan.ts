@@ -53,7 +53,7 @@ export function scan(
   store: Store,
   root: Root,
   range: Range,
-  visit: (entry: Entry) => boolean | undefined | void,
+  visit: (entry: Entry) => unknown,
 ): Uint8Array | undefined {
   if (root.page === 0) return undefined;
   const { from, to } = range;

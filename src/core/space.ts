@@ -20,13 +20,18 @@ interface Window {
 
 export class Space {
   /** The size limit of the pool. */
-  limitPages: number;
+  limitPages = MAX_PAGES;
   private readonly counts: Counts;
   private readonly nodeWindow: Window = { at: 0, end: 0 };
   private readonly dataWindow: Window = { at: 0, end: 0 };
 
   constructor(counts: Counts, limitPages: number) {
     this.counts = counts;
+    this.setLimit(limitPages);
+  }
+
+  /** 0: as many as there are page numbers. */
+  setLimit(limitPages: number): void {
     this.limitPages = limitPages === 0 ? MAX_PAGES : Math.min(limitPages, MAX_PAGES);
   }
 

@@ -63,6 +63,8 @@ export class Store {
   reservedPages = 0;
   /** Set between an operation's `prepare` and its end. */
   writing = false;
+  /** Set once the running operation has changed something: an error after that leaves the pool unusable. */
+  wrote = false;
   /** How often the running operation has been run before, so that it asks for a commit only while that can help. */
   attempt = 0;
   /** Whose quota the pages of the running operation are charged to. */
@@ -89,6 +91,7 @@ export class Store {
     this.nodes.begin();
     this.data.begin();
     this.writing = false;
+    this.wrote = false;
     this.attempt = attempt;
     this.charged = undefined;
   }
@@ -111,6 +114,7 @@ export class Store {
 
   /** Marks a root changed: its hash is unknown until the next commit seals it. */
   touchRoot(root: Root): void {
+    this.wrote = true;
     root.low = 0;
     root.high = 0;
     this.dirtyRoots.add(root);
@@ -153,10 +157,16 @@ export class Store {
 
   /**
    * Makes sure that an operation can write: frames for `nodes` nodes and `data` data pages, and pages for both. Throws a
-   * Fault for what the shell can do about it, or ENOSPC or EDQUOT. `freeing` operations may use part of the reserve.
+   * Fault for what the shell can do about it, or ENOSPC or EDQUOT. Who frees may use part of the reserve; who commits, or
+   * drops a branch, all of it.
    */
-  reserve(root: Root, nodes: number, data: number, freeing: boolean): void {
+  reserve(root: Root, nodes: number, data: number, purpose: 'write' | 'free' | 'commit'): void {
     if (root.readOnly) throw new ByreError('READ_ONLY', 'a snapshot, or a pool opened for reading, cannot be written');
+    if (purpose === 'commit') {
+      assert(this.nodes.takeable >= nodes, 'no frames are left to commit with');
+      return;
+    }
+    const freeing = purpose === 'free';
     const pages = nodes * this.nodePages + data;
     if (this.nodes.takeable < nodes + OPERATION_FRAMES || this.nodes.dirtyCount > this.nodes.capacity / 2) {
       throw new Fault('commit');
@@ -182,7 +192,7 @@ export class Store {
 
   /** Pages that ordinary writes leave free, for commits and for getting out of a full pool. */
   get reservePages(): number {
-    return Math.max(16 * this.nodePages, Math.min(1024, Math.floor(this.space.limitPages / 64)));
+    return Math.max(64 * this.nodePages, Math.min(1024, Math.floor(this.space.limitPages / 64)));
   }
 
   private credit(pages: number): void {

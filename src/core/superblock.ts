@@ -105,9 +105,14 @@ export function encodeSuperblock(superblock: Superblock, hash: Hash64): Uint8Arr
   return page;
 }
 
+/** True for a page that begins as a superblock does, whole or not. */
+export function hasMagic(bytes: Uint8Array): boolean {
+  return MAGIC.every((byte, index) => bytes[index] === byte);
+}
+
 /** Never throws for what the bytes say. The result keeps nothing of `bytes`. */
 export function decodeSuperblock(bytes: Uint8Array, hash: Hash64): Superblock | SuperblockProblem {
-  if (bytes.length !== PAGE_BYTES || !MAGIC.every((byte, index) => bytes[index] === byte)) {
+  if (bytes.length !== PAGE_BYTES || !hasMagic(bytes)) {
     return { code: 'NOT_A_POOL', problem: 'it is not a byre pool' };
   }
   const sum = checksumOf(bytes, hash);

@@ -1,0 +1,304 @@
+/**
+ * Branches as procedures: open, create, fork, snapshot, roll back, rename, drop, list.
+ * Callers must go through a runner for whatever they then do in a branch, and must not keep a record across a procedure.
+ */
+
+import { PAGE_BYTES, pagesFor } from '../core/bytes.ts';
+import {
+  type Ancestor,
+  type BranchKind,
+  type BranchRecord,
+  decodeRecord,
+  encodeRecord,
+  MAX_ANCESTORS,
+  NAMED,
+  nameKey,
+  nameOf,
+  rootsOf,
+  UNNAMED,
+} from '../core/directory.ts';
+import { prepare } from '../core/prepare.ts';
+import { scan } from '../core/scan.ts';
+import { reclaimStep, releaseRoot, shareRoot } from '../core/share.ts';
+import { emptyRoot, type Root } from '../core/store.ts';
+import { get, has, put, remove } from '../core/tree.ts';
+import { ByreError } from '../errors.ts';
+import { branchKey } from './commit.ts';
+import { run } from './run.ts';
+import type { OpenBranch, PoolState } from './state.ts';
+import type { Steps } from './steps.ts';
+
+export interface BranchInfo {
+  readonly name: string;
+  readonly id: number;
+  readonly kind: 'branch' | 'snapshot';
+  readonly createdMs: number;
+  /** The branch it was forked from, while that has a name. */
+  readonly parent: string | undefined;
+  readonly quotaBytes: number | undefined;
+  readonly reservationBytes: number | undefined;
+}
+
+/** Opens a branch or snapshot; the same name gives the same object. Throws NO_SUCH_BRANCH. */
+export function* openBranch(state: PoolState, name: string): Steps<OpenBranch> {
+  const known = state.open.get(name);
+  if (known) return known;
+  const key = nameKey(name);
+  const bytes = yield* run(state, () => get(state.store, state.directory, key));
+  // Another procedure may have opened it meanwhile.
+  const opened = state.open.get(name);
+  if (opened) return opened;
+  if (!bytes) throw noSuchBranch(state, name);
+  return adopt(state, name, decodeRecord(bytes, state.readOnly), true);
+}
+
+/** Makes an empty branch. Throws EXISTS. */
+export function* createBranch(state: PoolState, name: string): Steps<OpenBranch> {
+  const record: BranchRecord = {
+    id: 0,
+    kind: 'branch',
+    createdMs: Date.now(),
+    parentId: 0,
+    root: emptyRoot(),
+    ancestry: [],
+  };
+  return yield* enter(state, name, () => ({ ...record, id: state.nextBranchId++ }));
+}
+
+/** Starts `to` from `from`: O(1), nothing is copied. */
+export function* forkBranch(
+  state: PoolState,
+  from: string,
+  to: string,
+  kind: 'branch' | 'snapshot',
+): Steps<OpenBranch> {
+  const source = yield* openBranch(state, from);
+  return yield* enter(state, to, () => forkRecord(state, source, kind));
+}
+
+/** Starts an unnamed branch that ends with {@link releaseUnnamed} or with the process. */
+export function forkUnnamed(state: PoolState, source: OpenBranch): OpenBranch {
+  if (source.gone) throw noSuchBranch(state, source.name ?? '');
+  return adopt(state, undefined, forkRecord(state, source, 'unnamed'), false);
+}
+
+export function* releaseUnnamed(state: PoolState, branch: OpenBranch): Steps<void> {
+  if (branch.gone) return;
+  yield* removeRecord(state, branch, branch.record);
+  yield* reclaim(state);
+}
+
+/** Removes a branch or snapshot and gives back what only it used: time proportional to that. */
+export function* dropBranch(state: PoolState, name: string): Steps<void> {
+  const branch = yield* openBranch(state, name);
+  yield* removeRecord(state, branch, branch.record);
+  yield* reclaim(state);
+}
+
+/** Sets a branch back to a snapshot's (or another branch's) state. Open handles see that state from then on. */
+export function* rollbackBranch(state: PoolState, name: string, to: string): Steps<void> {
+  const branch = yield* openBranch(state, name);
+  const source = yield* openBranch(state, to);
+  if (branch.record.kind === 'snapshot')
+    throw new ByreError('READ_ONLY', `'${name}' is a snapshot: only branches roll back`);
+  yield* run(state, () => {
+    checkWritable(state);
+    replaceRoot(state, branch, source.record.root);
+    state.store.wrote = true;
+  });
+  yield* reclaim(state);
+}
+
+/** Gives an open branch the content of another root, whose reference it shares. */
+export function replaceRoot(state: PoolState, branch: OpenBranch, root: Root): void {
+  const { store } = state;
+  const copy = shareRoot(store, root);
+  const own = branch.record.root;
+  releaseRoot(store, own);
+  store.dirtyRoots.delete(copy);
+  own.page = copy.page;
+  own.low = copy.low;
+  own.high = copy.high;
+  store.dirtyRoots.add(own);
+  branch.version++;
+}
+
+export function* renameBranch(state: PoolState, from: string, to: string): Steps<void> {
+  const branch = yield* openBranch(state, from);
+  const oldKey = nameKey(from);
+  const newKey = nameKey(to);
+  yield* run(state, () => {
+    checkWritable(state);
+    checkAbsent(state, to, newKey);
+    prepare(state.store, state.directory, { puts: [newKey], removes: [oldKey], purpose: 'free' });
+    put(state.store, state.directory, newKey, encodeRecord(branch.record));
+    remove(state.store, state.directory, oldKey);
+    state.open.delete(from);
+    state.open.set(to, branch);
+    branch.name = to;
+  });
+}
+
+/** All named branches and snapshots, by name. */
+export function* listBranches(state: PoolState): Steps<BranchInfo[]> {
+  const found: Array<{ name: string; record: BranchRecord }> = [];
+  let from: Uint8Array | undefined = Uint8Array.of(NAMED);
+  const to = Uint8Array.of(NAMED + 1);
+  while (from) {
+    const at: Uint8Array = from;
+    // A run may be repeated, so each adds what it found only at its end.
+    const { cells, next } = yield* run(state, () => {
+      const cells: Array<{ name: string; record: BranchRecord }> = [];
+      const next = scan(state.store, state.directory, { from: at, to }, (entry) => {
+        const name = nameOf(entry.key());
+        cells.push({ name, record: state.open.get(name)?.record ?? decodeRecord(entry.borrowValue(), true) });
+      });
+      return { cells, next };
+    });
+    found.push(...cells);
+    from = next;
+  }
+  const names = new Map(found.map(({ name, record }) => [record.id, name]));
+  return found.map(({ name, record }) => ({
+    name,
+    id: record.id,
+    kind: record.kind as 'branch' | 'snapshot',
+    createdMs: record.createdMs,
+    parent: names.get(record.parentId),
+    quotaBytes: record.root.quotaPages === 0 ? undefined : record.root.quotaPages * PAGE_BYTES,
+    reservationBytes: record.root.reservedPages === 0 ? undefined : record.root.reservedPages * PAGE_BYTES,
+  }));
+}
+
+export interface BranchLimits {
+  /** What the branch may write beyond what it shares; 0 lifts the quota. */
+  readonly quotaBytes?: number;
+  /** Space that other branches leave to it; 0 gives it up. */
+  readonly reservationBytes?: number;
+}
+
+export function* limitBranch(state: PoolState, name: string, limits: BranchLimits): Steps<void> {
+  const branch = yield* openBranch(state, name);
+  checkWritable(state);
+  const { root } = branch.record;
+  const { store } = state;
+  const reserved = limits.reservationBytes === undefined ? root.reservedPages : pagesFor(limits.reservationBytes);
+  const more = reserved - root.reservedPages;
+  if (more > 0 && store.space.available - store.reservedPages - store.reservePages < more) {
+    throw new ByreError('ENOSPC', 'the pool has not so much free space to reserve: drop branches or raise its limit');
+  }
+  store.reservedPages += more;
+  root.reservedPages = reserved;
+  if (limits.quotaBytes !== undefined) root.quotaPages = pagesFor(limits.quotaBytes);
+  state.stale.add(branch);
+  state.changed = true;
+}
+
+/** Releases what was queued, step by step. */
+export function* reclaim(state: PoolState): Steps<void> {
+  while (state.store.reclaim.length > 0) {
+    yield* run(state, () => {
+      reclaimStep(state.store);
+    });
+  }
+}
+
+/** Ends every unnamed fork that an earlier process left. For opening a pool only. */
+export function* dropUnnamed(state: PoolState): Steps<void> {
+  const keys: Uint8Array[] = [];
+  let from: Uint8Array | undefined = Uint8Array.of(UNNAMED);
+  while (from) {
+    const at: Uint8Array = from;
+    const found: { keys: Uint8Array[]; next: Uint8Array | undefined } = yield* run(state, () => {
+      const keys: Uint8Array[] = [];
+      const next = scan(state.store, state.directory, { from: at }, (entry) => {
+        keys.push(entry.key());
+      });
+      return { keys, next };
+    });
+    keys.push(...found.keys);
+    from = found.next;
+  }
+  for (const key of keys) {
+    const bytes = yield* run(state, () => get(state.store, state.directory, key));
+    const record = decodeRecord(bytes as Uint8Array, false);
+    const branch: OpenBranch = { name: undefined, record, recorded: true, gone: false, version: 0 };
+    yield* removeRecord(state, branch, record);
+  }
+  if (keys.length > 0) yield* reclaim(state);
+}
+
+function* enter(state: PoolState, name: string, make: () => BranchRecord): Steps<OpenBranch> {
+  const key = nameKey(name);
+  return yield* run(state, () => {
+    checkWritable(state);
+    checkAbsent(state, name, key);
+    prepare(state.store, state.directory, { puts: [key] });
+    const branch = adopt(state, name, make(), true);
+    put(state.store, state.directory, key, encodeRecord(branch.record));
+    return branch;
+  });
+}
+
+function forkRecord(state: PoolState, source: OpenBranch, kind: BranchKind): BranchRecord {
+  const { store } = state;
+  const { record } = source;
+  const moment = state.moment++;
+  state.changed = true;
+  const ancestry: Ancestor[] = [{ branchId: record.id, moment, root: shareRoot(store, record.root, true) }];
+  for (const ancestor of record.ancestry.slice(0, MAX_ANCESTORS - 1)) {
+    ancestry.push({ ...ancestor, root: shareRoot(store, ancestor.root, true) });
+  }
+  const root = shareRoot(store, record.root, kind === 'snapshot');
+  return { id: state.nextBranchId++, kind, createdMs: Date.now(), parentId: record.id, root, ancestry };
+}
+
+/** Makes a record known as an open branch. */
+function adopt(state: PoolState, name: string | undefined, record: BranchRecord, recorded: boolean): OpenBranch {
+  const branch: OpenBranch = { name, record, recorded, gone: false, version: 0 };
+  if (name === undefined) {
+    state.unnamed.add(branch);
+    state.stale.add(branch);
+    state.changed = true;
+  } else state.open.set(name, branch);
+  for (const root of rootsOf(record)) state.branchOf.set(root, branch);
+  return branch;
+}
+
+function* removeRecord(state: PoolState, branch: OpenBranch, record: BranchRecord): Steps<void> {
+  const key = branchKey(branch);
+  yield* run(state, () => {
+    checkWritable(state);
+    const { store } = state;
+    prepare(store, state.directory, { removes: [key], purpose: 'commit' });
+    if (branch.recorded) remove(store, state.directory, key);
+    for (const root of rootsOf(record)) releaseRoot(store, root);
+    store.reservedPages -= record.root.reservedPages;
+    branch.gone = true;
+    state.stale.delete(branch);
+    state.unnamed.delete(branch);
+    if (branch.name !== undefined) state.open.delete(branch.name);
+    state.changed = true;
+  });
+}
+
+function checkAbsent(state: PoolState, name: string, key: Uint8Array): void {
+  if (!has(state.store, state.directory, key)) return;
+  throw new ByreError(
+    'EXISTS',
+    `a branch or snapshot '${name}' is there already: choose another name or drop it first`,
+    {
+      details: { name },
+    },
+  );
+}
+
+export function checkWritable(state: PoolState): void {
+  if (state.readOnly) throw new ByreError('READ_ONLY', `the pool ${state.device.name} is opened for reading only`);
+}
+
+export function noSuchBranch(state: PoolState, name: string): ByreError {
+  return new ByreError('NO_SUCH_BRANCH', `there is no branch or snapshot '${name}' in ${state.device.name}`, {
+    details: { name },
+  });
+}

@@ -1,0 +1,92 @@
+/**
+ * A sealed commit on its way to durability: flush, superblock, flush. Other operations go on meanwhile.
+ * Whoever performs `request` must call `advance` once, and only if it is still the present one; a failure ends the flight.
+ */
+
+import { pageOffset } from '../core/bytes.ts';
+import type { PageRuns } from '../core/counts.ts';
+import { superblockSlot } from '../core/superblock.ts';
+import type { DeviceRequest } from './device.ts';
+import type { PoolState } from './state.ts';
+import { performSync, type Steps, type WaitRequest } from './steps.ts';
+
+export interface Sealed {
+  readonly commit: number;
+  readonly superblock: Uint8Array;
+  readonly pageCount: number;
+  /** Pages freed while it was built. */
+  readonly held: PageRuns;
+}
+
+export class Flight {
+  /** The step to perform next; undefined once the flight has ended, well or not. */
+  request: DeviceRequest | undefined;
+  readonly landing: WaitRequest;
+  private readonly state: PoolState;
+  private readonly sealed: Sealed;
+  private readonly rest: DeviceRequest[];
+  private land: () => void = () => {};
+
+  constructor(state: PoolState, sealed: Sealed) {
+    this.state = state;
+    this.sealed = sealed;
+    const offset = pageOffset(superblockSlot(sealed.commit));
+    this.request = { kind: 'flush' };
+    this.rest = [{ kind: 'write', offset, pieces: [sealed.superblock] }, { kind: 'flush' }];
+    const until = new Promise<void>((resolve) => {
+      this.land = resolve;
+    });
+    this.landing = { kind: 'wait', until, finishSync: () => this.finishSync() };
+  }
+
+  /** The present request was performed. */
+  advance(): void {
+    this.request = this.rest.shift();
+    if (this.request === undefined) this.end();
+  }
+
+  /** The present request failed: nobody knows what is on the device now. */
+  fail(error: unknown): void {
+    this.state.poisonBy(error);
+    this.request = undefined;
+    this.state.flight = undefined;
+    this.land();
+  }
+
+  /** Performs what is left, unless somebody else does so first. */
+  *steps(): Steps<void> {
+    while (this.request !== undefined) {
+      const { request } = this;
+      try {
+        yield request;
+      } catch (error) {
+        this.fail(error);
+        throw error;
+      }
+      if (this.request === request) this.advance();
+    }
+  }
+
+  private finishSync(): void {
+    while (this.request !== undefined) {
+      try {
+        performSync(this.state.device, this.request);
+      } catch (error) {
+        this.fail(error);
+        throw error;
+      }
+      this.advance();
+    }
+  }
+
+  private end(): void {
+    const { state, sealed } = this;
+    state.durable = sealed.commit;
+    state.store.counts.free(state.heldPages);
+    state.heldPages = sealed.held;
+    state.previousPages = state.durablePages;
+    state.durablePages = sealed.pageCount;
+    state.flight = undefined;
+    this.land();
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * Serving faults: reading and verifying pages, and writing dirty data early.
+ * Callers must pin what was loaded for an operation until that operation ends.
+ */
+
+import { PAGE_BYTES, pageOffset } from '../core/bytes.ts';
+import type { Fault } from '../core/fault.ts';
+import type { Frames } from '../core/frames.ts';
+import { headerPage, NODE_MAGIC } from '../core/node.ts';
+import { ByreError } from '../errors.ts';
+import type { DeviceRequest } from './device.ts';
+import type { PoolState } from './state.ts';
+import type { Steps } from './steps.ts';
+
+/** How much one read or write request moves at most. */
+const RUN_PAGES = 256;
+const GROW_BYTES = 1 << 20;
+
+/** Frames pinned for one operation. */
+export interface Pins {
+  readonly nodes: number[];
+  readonly data: number[];
+}
+
+export function unpin(state: PoolState, pins: Pins): void {
+  for (const frame of pins.nodes) state.store.nodes.unpin(frame);
+  for (const frame of pins.data) state.store.data.unpin(frame);
+  pins.nodes.length = 0;
+  pins.data.length = 0;
+}
+
+/** Brings the pages that a fault names into memory, verified, and pins them. */
+export function* load(state: PoolState, fault: Fault, pins: Pins): Steps<void> {
+  for (let i = 0; i < fault.nodes.length; i += 3) {
+    yield* loadNode(state, fault.nodes[i], fault.nodes[i + 1], fault.nodes[i + 2], pins);
+  }
+  for (let i = 0; i < fault.data.length; ) {
+    let end = i + 2;
+    while (end < fault.data.length && fault.data[end] === fault.data[end - 2] + 1 && (end - i) / 2 < RUN_PAGES)
+      end += 2;
+    yield* loadData(state, fault.data.slice(i, end), pins);
+    i = end;
+  }
+}
+
+function* loadNode(state: PoolState, page: number, low: number, high: number, pins: Pins): Steps<void> {
+  const { store } = state;
+  const bytes = new Uint8Array(store.nodeBytes);
+  if (store.nodes.find(page) < 0) yield { kind: 'read', offset: pageOffset(page), target: bytes };
+  let frame = store.nodes.find(page);
+  if (frame < 0) {
+    store.hash(bytes, store.hashWords);
+    if (
+      store.hashWords[0] !== low ||
+      store.hashWords[1] !== high ||
+      bytes[0] !== NODE_MAGIC ||
+      headerPage(bytes) !== page
+    ) {
+      throw damaged(state, 'node', page);
+    }
+    frame = store.nodes.take(page);
+    store.nodes.bytes(frame).set(bytes);
+  }
+  store.nodes.pin(frame);
+  pins.nodes.push(frame);
+}
+
+/** Loads a run of data pages with one read. */
+function* loadData(state: PoolState, pages: readonly number[], pins: Pins): Steps<void> {
+  const { store } = state;
+  const bytes = new Uint8Array((pages.length / 2) * PAGE_BYTES);
+  yield { kind: 'read', offset: pageOffset(pages[0]), target: bytes };
+  for (let i = 0; i < pages.length; i += 2) {
+    let frame = store.data.find(pages[i]);
+    if (frame < 0) {
+      const part = bytes.subarray((i / 2) * PAGE_BYTES, (i / 2 + 1) * PAGE_BYTES);
+      store.hash(part, store.hashWords);
+      if (store.hashWords[0] !== pages[i + 1]) throw damaged(state, 'data', pages[i]);
+      frame = store.data.take(pages[i]);
+      store.data.bytes(frame).set(part);
+    }
+    store.data.pin(frame);
+    pins.data.push(frame);
+  }
+}
+
+function damaged(state: PoolState, what: 'node' | 'data', page: number): ByreError {
+  if (state.readOnly) {
+    return new ByreError(
+      'STALE',
+      `page ${page} of ${state.device.name} is not what this reader's commit wrote: if another process writes the pool, refresh and read again; otherwise the pool is damaged: run check`,
+      { details: { what, page } },
+    );
+  }
+  return new ByreError(
+    'DAMAGED',
+    `page ${page} of ${state.device.name} (${what}) is damaged: run check to see what it holds`,
+    {
+      details: { what, page },
+    },
+  );
+}
+
+/** Writes all dirty data pages, which stay resident; their durability waits for the next commit. */
+export function* writeData(state: PoolState): Steps<void> {
+  yield* growDevice(state);
+  yield* writeFrames(state, state.store.data);
+}
+
+/** Makes the device as long as the pool's page count says. */
+export function* growDevice(state: PoolState): Steps<void> {
+  const bytes = Math.ceil(pageOffset(state.store.counts.pageCount) / GROW_BYTES) * GROW_BYTES;
+  if (bytes > state.device.bytes) yield { kind: 'resize', bytes };
+}
+
+/** Writes the dirty frames, neighbours on the device in one request, and marks them clean once written. */
+export function* writeFrames(state: PoolState, frames: Frames): Steps<void> {
+  const dirty = frames.dirtyFrames();
+  const framePages = frames.frameBytes / PAGE_BYTES;
+  for (let i = 0; i < dirty.length; ) {
+    const first = frames.pageOf[dirty[i]];
+    const pieces: Uint8Array[] = [];
+    let end = i;
+    while (
+      end < dirty.length &&
+      frames.pageOf[dirty[end]] === first + (end - i) * framePages &&
+      (end - i) * framePages < RUN_PAGES
+    ) {
+      const bytes = frames.bytes(dirty[end]);
+      // A device that only waits must be given bytes that nobody changes meanwhile.
+      pieces.push(state.device.performSync ? bytes : bytes.slice());
+      end++;
+    }
+    const request: DeviceRequest = { kind: 'write', offset: pageOffset(first), pieces };
+    yield request;
+    for (; i < end; i++) frames.clean(dirty[i]);
+  }
+}

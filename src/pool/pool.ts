@@ -1,0 +1,235 @@
+/**
+ * The pool: opening it, its public handle, and its end.
+ * One process writes a pool at a time; within it, one handle. Close it when done: what was not committed is committed then.
+ */
+
+import { PAGE_BYTES, pagesFor } from '../core/bytes.ts';
+import { ByreError } from '../errors.ts';
+import { Branch } from './branch.ts';
+import {
+  type BranchInfo,
+  type BranchLimits,
+  createBranch,
+  dropBranch,
+  forkBranch,
+  forkUnnamed,
+  limitBranch,
+  listBranches,
+  openBranch,
+  releaseUnnamed,
+  renameBranch,
+  rollbackBranch,
+} from './branches.ts';
+import { commit } from './commit.ts';
+import type { Device } from './device.ts';
+import { openState } from './open.ts';
+import { type OpenOptions, type PoolOptions, resolveOptions } from './options.ts';
+import { type BothForms, bothForms } from './procedures.ts';
+import type { OpenBranch, PoolState } from './state.ts';
+import { drive, driveSync, type Steps } from './steps.ts';
+
+const handles = new WeakMap<OpenBranch, Branch>();
+const pools = new WeakMap<PoolState, Pool>();
+
+function handleOf(state: PoolState, open: OpenBranch): Branch {
+  let handle = handles.get(open);
+  if (!handle) {
+    handle = new Branch(pools.get(state) as Pool, state, open);
+    handles.set(open, handle);
+  }
+  return handle;
+}
+
+/** What a pool can be asked, each also as `…Sync`. */
+const procedures = {
+  /** The branch or snapshot of that name. Throws NO_SUCH_BRANCH. */
+  *branch(state: PoolState, name: string): Steps<Branch> {
+    return handleOf(state, yield* openBranch(state, name));
+  },
+  /** A new, empty branch. Throws EXISTS. */
+  *createBranch(state: PoolState, name: string): Steps<Branch> {
+    return handleOf(state, yield* createBranch(state, name));
+  },
+  /** Starts branch `to` from branch or snapshot `from`: O(1), nothing is copied. Throws NO_SUCH_BRANCH, EXISTS. */
+  *fork(state: PoolState, from: string, to: string): Steps<Branch> {
+    return handleOf(state, yield* forkBranch(state, from, to, 'branch'));
+  },
+  /** Names the present state of `from`; nobody can write it. */
+  *snapshot(state: PoolState, from: string, to: string): Steps<Branch> {
+    return handleOf(state, yield* forkBranch(state, from, to, 'snapshot'));
+  },
+  /** Starts a branch without a name, which ends with `release` or with the process. */
+  // biome-ignore lint/correctness/useYield: it needs no waiting, but has the two forms of all
+  *forkUnnamed(state: PoolState, from: Branch): Steps<Branch> {
+    return handleOf(state, forkUnnamed(state, opened(state, from)));
+  },
+  *release(state: PoolState, branch: Branch): Steps<void> {
+    yield* releaseUnnamed(state, opened(state, branch));
+  },
+  /** Sets a branch to the state of a snapshot or of another branch. */
+  *rollback(state: PoolState, branch: string, to: string): Steps<void> {
+    yield* rollbackBranch(state, branch, to);
+  },
+  *rename(state: PoolState, from: string, to: string): Steps<void> {
+    yield* renameBranch(state, from, to);
+  },
+  /** Removes a branch or snapshot; the time it takes goes with the pages that only it used. */
+  *drop(state: PoolState, name: string): Steps<void> {
+    yield* dropBranch(state, name);
+  },
+  *branches(state: PoolState): Steps<BranchInfo[]> {
+    return yield* listBranches(state);
+  },
+  /** Sets a branch's quota and reservation. */
+  *limit(state: PoolState, name: string, limits: BranchLimits): Steps<void> {
+    yield* limitBranch(state, name, limits);
+  },
+  /** Makes everything done so far durable. Calls that come while one is in flight share the next. */
+  *commit(state: PoolState): Steps<void> {
+    if (!state.readOnly) yield* commit(state);
+  },
+};
+
+export interface SpaceReport {
+  /** Bytes of the pool in use or held for the last commit. */
+  readonly usedBytes: number;
+  /** Bytes that can be written: inside the pool, and up to its limit if it has one. */
+  readonly freeBytes: number;
+  /** Bytes freed that a later commit gives back. */
+  readonly heldBytes: number;
+  /** Undefined: the pool may grow as its device allows. */
+  readonly limitBytes: number | undefined;
+  /** Length of the pool's device. */
+  readonly deviceBytes: number;
+}
+
+export interface PoolBase {
+  readonly name: string;
+  readonly readOnly: boolean;
+  /** 16 bytes that tell pools apart. */
+  readonly poolId: Uint8Array;
+  /** The number of the last durable commit. */
+  readonly commitNumber: number;
+  /** True while something is not durable. */
+  readonly dirty: boolean;
+  space(): SpaceReport;
+  /** Changes the pool's size limit; 0 lifts it. */
+  setLimit(limitBytes: number): void;
+  close(): Promise<void>;
+  closeSync(): void;
+  [Symbol.asyncDispose](): Promise<void>;
+  [Symbol.dispose](): void;
+}
+
+export type Pool = PoolBase & BothForms<typeof procedures>;
+
+/** Something to undo when the pool closes, such as its lock. */
+export type Release = () => void;
+
+/** Opens the pool on a device; see {@link OpenOptions}. */
+export async function openOn(device: Device, options: OpenOptions, release: Release = () => {}): Promise<Pool> {
+  const resolved = resolveOptions(options);
+  return makePool(await drive(device, openState(device, resolved)), resolved, release);
+}
+
+/** {@link openOn} without waiting; the device must be able to. */
+export function openOnSync(device: Device, options: OpenOptions, release: Release = () => {}): Pool {
+  const resolved = resolveOptions(options);
+  return makePool(driveSync(device, openState(device, resolved)), resolved, release);
+}
+
+function makePool(state: PoolState, options: PoolOptions, release: Release): Pool {
+  const timer = commitRegularly(state, options.commitEveryMs);
+  const end = function* (): Steps<void> {
+    clearInterval(timer);
+    if (state.closed) return;
+    try {
+      if (!state.readOnly && !state.poison) yield* commit(state);
+    } finally {
+      state.closed = true;
+    }
+  };
+  const base: PoolBase = {
+    name: state.device.name,
+    readOnly: state.readOnly,
+    poolId: state.poolId.slice(),
+    get commitNumber() {
+      return state.durable;
+    },
+    get dirty() {
+      return state.dirty;
+    },
+    space: () => spaceOf(state),
+    setLimit: (limitBytes) => setLimit(state, limitBytes),
+    async close() {
+      if (state.closed) return;
+      try {
+        await drive(state.device, end());
+      } finally {
+        await state.device.close();
+        release();
+      }
+    },
+    closeSync() {
+      if (state.closed) return;
+      try {
+        driveSync(state.device, end());
+      } finally {
+        state.device.closeSync?.();
+        release();
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await this.close();
+    },
+    [Symbol.dispose]() {
+      this.closeSync();
+    },
+  };
+  // Descriptors, so that the getters stay getters.
+  const pool = Object.defineProperties(bothForms(state, procedures), Object.getOwnPropertyDescriptors(base)) as Pool;
+  pools.set(state, pool);
+  return pool;
+}
+
+/** The timer that commits what would otherwise wait for the next call of commit. */
+function commitRegularly(state: PoolState, everyMs: number): ReturnType<typeof setInterval> | undefined {
+  if (everyMs === 0 || state.readOnly) return undefined;
+  const timer = setInterval(() => {
+    if (state.dirty && !state.flight && !state.poison && !state.closed) {
+      // Nobody waits for this commit. Its failure is met again by the next call: as poison, or by a commit that fails too.
+      drive(state.device, commit(state)).catch(() => {
+        state.changed = true;
+      });
+    }
+  }, everyMs);
+  (timer as { unref?: () => void }).unref?.();
+  return timer;
+}
+
+function spaceOf(state: PoolState): SpaceReport {
+  const { counts, space } = state.store;
+  return {
+    usedBytes: (counts.pageCount - counts.freeCount) * PAGE_BYTES,
+    freeBytes: space.available * PAGE_BYTES,
+    heldBytes: counts.heldCount * PAGE_BYTES,
+    limitBytes: state.limitPages === 0 ? undefined : state.limitPages * PAGE_BYTES,
+    deviceBytes: state.device.bytes,
+  };
+}
+
+function setLimit(state: PoolState, limitBytes: number): void {
+  const { limitPages } = resolveOptions({ limitBytes });
+  if (limitPages !== 0 && limitPages < pagesFor(state.store.counts.pageCount * PAGE_BYTES)) {
+    throw new ByreError('BAD_ARGUMENT', 'the pool is larger than that: drop branches and compact it first');
+  }
+  state.limitPages = limitPages;
+  state.store.space.setLimit(limitPages);
+  state.changed = true;
+}
+
+function opened(state: PoolState, branch: Branch): OpenBranch {
+  const open = branch.openIn(state);
+  if (!open) throw new ByreError('BAD_ARGUMENT', 'the branch belongs to another pool');
+  return open;
+}

@@ -1,0 +1,84 @@
+/**
+ * Who a process is, so that another process can later tell whether it still lives.
+ * Callers must take `lives: 'unknown'` for alive: it means that nobody here can tell.
+ */
+import * as fs from 'node:fs';
+import { hostname } from 'node:os';
+
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** When the process began, in the kernel's clock ticks since boot: a pid that is used again has another. Null where unknown. */
+  readonly processStart: number | null;
+  readonly bootId: string | null;
+  readonly pidNamespace: string | null;
+  readonly host: string;
+}
+
+export type Life = { readonly lives: 'yes' | 'no' } | { readonly lives: 'unknown'; readonly reason: string };
+
+/** This process. */
+export function ownIdentity(): ProcessIdentity {
+  return {
+    pid: process.pid,
+    processStart: statOf(process.pid)?.start ?? null,
+    bootId: attempted(() => fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()),
+    pidNamespace: attempted(() => fs.readlinkSync('/proc/self/ns/pid')),
+    host: hostname(),
+  };
+}
+
+/** Judges `other` from where `self` stands. `isShared` says that other machines, too, could have written what names `other`. */
+export function lifeOf(other: ProcessIdentity, self: ProcessIdentity, isShared: () => boolean): Life {
+  if (other.host !== self.host) {
+    return { lives: 'unknown', reason: `it runs on another machine or in another container (${other.host})` };
+  }
+  if (other.bootId !== self.bootId) {
+    // Two machines of one name on one network file system look like one machine before and after a restart.
+    if (isShared())
+      return { lives: 'unknown', reason: 'it ran before a restart, or on another machine of the same name' };
+    return { lives: 'no' };
+  }
+  if (other.pidNamespace !== self.pidNamespace) {
+    return { lives: 'unknown', reason: 'it runs in another container, whose processes cannot be seen from here' };
+  }
+  return { lives: isRunning(other.pid, other.processStart) ? 'yes' : 'no' };
+}
+
+function isRunning(pid: number, processStart: number | null): boolean {
+  if (!isThere(pid)) return false;
+  const stat = statOf(pid);
+  // It may have ended just now; else it is hidden, or there is no /proc.
+  if (stat === undefined) return isThere(pid);
+  // Killed, but its parent has not noticed yet. Its other threads may still be writing, and are waited for.
+  if (stat.isZombie && stat.threads <= 1) return false;
+  return processStart === null || stat.start === processStart;
+}
+
+function isThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (caught) {
+    // EPERM says that it is another user's, and there.
+    return (caught as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+/** Undefined where there is no /proc, or where it hides the process. */
+function statOf(pid: number): { start: number; isZombie: boolean; threads: number } | undefined {
+  const line = attempted(() => fs.readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  if (line === null) return undefined;
+  // The second field is the program's name in parentheses, which may hold spaces and parentheses; the third follows the last.
+  const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
+  const [state, threads, start] = [fields[0], fields[17], fields[19]];
+  if (state === undefined || threads === undefined || start === undefined) return undefined;
+  return { start: Number(start), isZombie: state === 'Z' || state === 'X' || state === 'x', threads: Number(threads) };
+}
+
+function attempted(read: () => string): string | null {
+  try {
+    return read();
+  } catch {
+    return null;
+  }
+}
