@@ -130,10 +130,10 @@ function acquire(path: string, holder: LockHolder, attempt: Attempt): Refusal | 
 function takeAway(path: string, dead: LockHolder, attempt: Attempt): Refusal | undefined {
   const claimPath = `${attempt.lockPath}.${dead.token}`;
   const claimant = newHolder();
-  const refusal = undefined as Refusal | undefined;
+  const refusal = acquire(claimPath, claimant, attempt);
   if (refusal !== undefined) return refusal;
   try {
-    removeIfThere(path);
+    removeLockFile(path, dead);
   } finally {
     removeLockFile(claimPath, claimant);
   }
