@@ -1,0 +1,94 @@
+/**
+ * Import: makes a directory of a branch the same as a real directory, reading only what may have changed since the last time.
+ * Callers must commit the pool afterwards, and must not write the branch's files meanwhile. An import that is broken off leaves a
+ * part of the work done; the next one does the rest.
+ */
+import { statSync } from 'node:fs';
+import path from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { ByreError } from '../errors.ts';
+import { type HostBranch, presentTime, resolveDirectory, viewOf } from './branch.ts';
+import { type ImportReport, ImportState } from './import-state.ts';
+import { Importer } from './importer.ts';
+import { HostMemory } from './memory.ts';
+import { byteString, hostPath } from './names.ts';
+import { Place } from './place.ts';
+import { statOf } from './stat.ts';
+
+export type { ImportReport, Problem, ProblemKind } from './import-state.ts';
+
+export interface ImportOptions {
+  /** The branch's directory that becomes like the host's; made if need be. Default: root. */
+  readonly into?: string;
+  /** Absolute paths of the host that are passed over, as if they were not there. */
+  readonly exclude?: readonly string[];
+  /** Stays on the file system that the directory lies on. */
+  readonly oneFileSystem?: boolean;
+  /** Promises that only imports and exports have written the branch since its last import: then its side need not be looked at. */
+  readonly trusted?: boolean;
+  /** Promises that no file of the host changes any more within the present tick of its clock. */
+  readonly settled?: boolean;
+  /** A word that is remembered with the import, for `originOf`. */
+  readonly note?: string;
+  /** Called now and then with what has been counted so far. */
+  readonly onProgress?: (report: ImportReport) => void;
+}
+
+/** How long the asynchronous form works before it lets others run. */
+const TURN_MS = 12;
+
+function* steps(branch: HostBranch, directory: string, options: ImportOptions): Generator<void, ImportReport> {
+  const time = presentTime();
+  const view = viewOf(branch, time);
+  const run = branch.runSync.bind(branch);
+  const from = byteString(path.resolve(directory));
+  const stat = statOf(statSync(hostPath(from), { bigint: true }));
+  if (stat.type !== 'directory') throw new ByreError('ENOTDIR', `${directory} is no directory`, { path: directory });
+  const inode = resolveDirectory(branch, view, byteString(options.into ?? '/'));
+  const memory = new HostMemory(view, run);
+  // Inode numbers of another file system say nothing about this one.
+  if (memory.origin(inode)?.device !== stat.device) memory.distrust();
+  const state = new ImportState({
+    view,
+    run,
+    memory,
+    time,
+    trusted: options.trusted === true,
+    excluded: new Set(options.exclude?.map((each) => byteString(path.resolve(each)))),
+    device: options.oneFileSystem === true ? stat.device : undefined,
+    settled: options.settled === true,
+  });
+  let last = Date.now();
+  for (const _ of new Importer(state).walk(Place.top(from, inode), stat)) {
+    if (options.onProgress !== undefined && Date.now() - last >= 50) {
+      options.onProgress(state.report);
+      last = Date.now();
+    }
+    yield;
+  }
+  memory.setOrigin(inode, { directory: from, device: stat.device, snapshot: options.note });
+  return state.report;
+}
+
+export function importDirectorySync(branch: HostBranch, directory: string, options: ImportOptions = {}): ImportReport {
+  const work = steps(branch, directory, options);
+  for (;;) {
+    const { done, value } = work.next();
+    if (done === true) return value;
+  }
+}
+
+export async function importDirectory(
+  branch: HostBranch,
+  directory: string,
+  options: ImportOptions = {},
+): Promise<ImportReport> {
+  const work = steps(branch, directory, options);
+  for (let since = Date.now(); ; ) {
+    const { done, value } = work.next();
+    if (done === true) return value;
+    if (Date.now() - since < TURN_MS) continue;
+    await turn();
+    since = Date.now();
+  }
+}

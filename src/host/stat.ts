@@ -1,0 +1,87 @@
+/**
+ * What the host says of a file, as far as byre keeps it or compares it.
+ * Callers must not take a time in here for the time of the branch: these are the host's.
+ */
+import { type BigIntStats, lstatSync } from 'node:fs';
+import type { FileType } from '../files/ops/record.ts';
+import type { Time } from '../files/ops/view.ts';
+import { type ByteString, hostPath } from './names.ts';
+
+export interface HostStat {
+  readonly type: FileType;
+  readonly device: bigint;
+  readonly inode: bigint;
+  readonly size: number;
+  /** Permission bits with suid, sgid and sticky. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly links: number;
+  /** Of a device node. */
+  readonly nodeDevice: number;
+  /** Bytes that the host has given to the content. */
+  readonly allocatedBytes: number;
+  readonly accessTime: bigint;
+  readonly modifyTime: bigint;
+  readonly changeTime: bigint;
+  readonly birthTime: bigint;
+}
+
+const TYPE_BITS = 0o170000;
+
+const types = new Map<number, FileType>([
+  [0o100000, 'file'],
+  [0o040000, 'directory'],
+  [0o120000, 'symlink'],
+  [0o010000, 'fifo'],
+  [0o020000, 'character'],
+  [0o060000, 'block'],
+  [0o140000, 'socket'],
+]);
+
+const BILLION = 1_000_000_000n;
+
+export function statOf(stats: BigIntStats): HostStat {
+  const mode = Number(stats.mode);
+  return {
+    type: types.get(mode & TYPE_BITS) ?? 'file',
+    device: stats.dev,
+    inode: stats.ino,
+    size: Number(stats.size),
+    mode: mode & 0o7777,
+    uid: Number(stats.uid),
+    gid: Number(stats.gid),
+    links: Number(stats.nlink),
+    nodeDevice: Number(stats.rdev),
+    allocatedBytes: Number(stats.blocks) * 512,
+    accessTime: stats.atimeNs,
+    modifyTime: stats.mtimeNs,
+    changeTime: stats.ctimeNs,
+    birthTime: stats.birthtimeNs,
+  };
+}
+
+/** Undefined if nothing is there. Does not follow a symbolic link. */
+export function statHost(path: ByteString): HostStat | undefined {
+  const stats = lstatSync(hostPath(path), { bigint: true, throwIfNoEntry: false });
+  return stats === undefined ? undefined : statOf(stats);
+}
+
+/** Names one file of the host while it exists: for hard links, and for following renames. */
+export function identityOf(stat: HostStat): string {
+  return `${stat.device}:${stat.inode}`;
+}
+
+export function timeOf(nanoseconds: bigint): Time {
+  const rest = BigInt.asUintN(64, ((nanoseconds % BILLION) + BILLION) % BILLION);
+  return { seconds: Number((nanoseconds - rest) / BILLION), nanoseconds: Number(rest) };
+}
+
+export function nanosecondsOf(time: Time): bigint {
+  return BigInt(time.seconds) * BILLION + BigInt(time.nanoseconds);
+}
+
+export function isMissing(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
