@@ -1,6 +1,6 @@
 /**
  * Requests about names: looking one up, and making, linking, removing and renaming what it stands for.
- * New nodes belong to whoever asked; in a directory with the sgid bit to its group, and directories there inherit the bit.
+ * New nodes belong to whoever asked; what a directory's sgid bit changes about that, the files face knows.
  */
 
 import { type FileType, typeOfMode } from '../codec/attributes.ts';
@@ -13,7 +13,6 @@ import { inodeOf, slotOf } from './nodes.ts';
 import type { Handler, Server } from './server.ts';
 
 const MODE_BITS = 0o7777;
-const SGID = 0o2000;
 
 function lookup(server: Server, request: Request, reply: Reply): void {
   const attributes = server.files.lookup(server.inode, request.firstName());
@@ -26,24 +25,8 @@ function lookup(server: Server, request: Request, reply: Reply): void {
   else reply.fail(errno.ENOENT);
 }
 
-function newNode(
-  server: Server,
-  request: Request,
-  type: FileType,
-  mode: number,
-  device: number,
-  target?: Uint8Array,
-): NewNode {
-  const parent = server.files.getAttributes(server.inode);
-  const inherits = (parent.mode & SGID) !== 0;
-  return {
-    type,
-    mode: (mode & MODE_BITS) | (inherits && type === 'directory' ? SGID : 0),
-    uid: request.uid,
-    gid: inherits ? parent.gid : request.gid,
-    device,
-    ...(target === undefined ? {} : { target }),
-  };
+function newNode(request: Request, type: FileType, mode: number, device: number): NewNode {
+  return { type, mode: mode & MODE_BITS, uid: request.uid, gid: request.gid, device };
 }
 
 function make(server: Server, request: Request, node: NewNode): void {
@@ -59,15 +42,15 @@ function mknod(server: Server, request: Request, reply: Reply): void {
     return;
   }
   const device = type === 'character' || type === 'block' ? request.u32(mknodIn.device) : 0;
-  make(server, request, newNode(server, request, type, mode, device));
+  make(server, request, newNode(request, type, mode, device));
 }
 
 function mkdir(server: Server, request: Request): void {
-  make(server, request, newNode(server, request, 'directory', request.u32(mkdirIn.mode), 0));
+  make(server, request, newNode(request, 'directory', request.u32(mkdirIn.mode), 0));
 }
 
 function symlink(server: Server, request: Request): void {
-  make(server, request, newNode(server, request, 'symlink', 0o777, 0, request.secondName()));
+  make(server, request, { ...newNode(request, 'symlink', 0o777, 0), target: request.secondName() });
 }
 
 /** Without CREATE the kernel uses MKNOD, which for silent opens saves the RELEASE too. */
@@ -76,12 +59,12 @@ function create(server: Server, request: Request, reply: Reply): void {
     reply.fail(errno.ENOSYS);
     return;
   }
-  make(server, request, newNode(server, request, 'file', request.u32(createIn.mode), 0));
+  make(server, request, newNode(request, 'file', request.u32(createIn.mode), 0));
   reply.open(0, server.openFlags());
 }
 
 function tmpfile(server: Server, request: Request, reply: Reply): void {
-  const node = newNode(server, request, 'file', request.u32(createIn.mode), 0);
+  const node = newNode(request, 'file', request.u32(createIn.mode), 0);
   const inode = server.files.createUnnamed(server.inode, node);
   server.sendEntry(server.files.getAttributes(inode));
   server.nodes.orphan(server.slot, inode);

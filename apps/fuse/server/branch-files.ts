@@ -1,0 +1,221 @@
+/**
+ * One branch as the server's file system: the files face's operations, each run to its end by the branch's runner.
+ * An operation of the face does a bounded piece; the loops over pieces are here. Callers must not use it inside an operation.
+ */
+import { isByreError } from '../../../src/errors.ts';
+import { getAttributes, setAttributes } from '../../../src/files/ops/attributes.ts';
+import { read, write } from '../../../src/files/ops/content.ts';
+import { copyRange } from '../../../src/files/ops/copy.ts';
+import { create, createUnnamed } from '../../../src/files/ops/create.ts';
+import { lookup, parentOf, readDirectory } from '../../../src/files/ops/directory.ts';
+import { allocate, punchHole, seekStep, zeroRange } from '../../../src/files/ops/holes.ts';
+import { link, readLink } from '../../../src/files/ops/link.ts';
+import { rename } from '../../../src/files/ops/rename.ts';
+import { releaseOrphan, removeDirectory, unlink } from '../../../src/files/ops/unlink.ts';
+import type { View } from '../../../src/files/ops/view.ts';
+import { getXattr, listXattrs, removeXattr, setXattr } from '../../../src/files/ops/xattrs.ts';
+import type {
+  AttributeChanges,
+  Attributes,
+  Entry,
+  FileSystem,
+  FullEntry,
+  NewNode,
+  Removed,
+  StatfsNumbers,
+  Time,
+} from './filesystem.ts';
+
+/** Entries read by one operation; a listing's buffer seldom takes more. */
+const ENTRIES_PER_OPERATION = 128;
+const capability = new TextEncoder().encode('security.capability');
+
+/** Runs an operation until it is through. */
+export type RunOperation = <T>(operation: () => T) => T;
+
+export class BranchFiles implements FileSystem {
+  readonly readOnly: boolean;
+  private readonly view: View;
+  private readonly run: RunOperation;
+  private readonly numbers: () => StatfsNumbers;
+
+  constructor(view: View, run: RunOperation, numbers: () => StatfsNumbers) {
+    this.view = view;
+    this.run = run;
+    this.numbers = numbers;
+    this.readOnly = view.readOnly;
+  }
+
+  now(): Time {
+    return this.view.now();
+  }
+
+  lookup(parent: number, name: Uint8Array): Attributes | undefined {
+    return this.run(() => {
+      const inode = lookup(this.view, parent, name);
+      return inode === 0 ? undefined : getAttributes(this.view, inode);
+    });
+  }
+
+  getAttributes(inode: number): Attributes {
+    return this.run(() => getAttributes(this.view, inode));
+  }
+
+  setAttributes(inode: number, changes: AttributeChanges): void {
+    while (!this.run(() => setAttributes(this.view, inode, changes)));
+    if (changes.clearPrivileges === true) this.dropCapabilities(inode);
+  }
+
+  create(parent: number, name: Uint8Array, node: NewNode): number {
+    return this.run(() => create(this.view, parent, name, node));
+  }
+
+  createUnnamed(_parent: number, node: NewNode): number {
+    return this.run(() => createUnnamed(this.view, node));
+  }
+
+  link(inode: number, parent: number, name: Uint8Array): void {
+    this.run(() => link(this.view, inode, parent, name));
+  }
+
+  unlink(parent: number, name: Uint8Array): Removed {
+    return this.run(() => unlink(this.view, parent, name));
+  }
+
+  removeDirectory(parent: number, name: Uint8Array): Removed {
+    return this.run(() => removeDirectory(this.view, parent, name));
+  }
+
+  rename(
+    fromParent: number,
+    fromName: Uint8Array,
+    toParent: number,
+    toName: Uint8Array,
+    options: { readonly noReplace: boolean; readonly exchange: boolean },
+  ): Removed | undefined {
+    return this.run(() => rename(this.view, fromParent, fromName, toParent, toName, options));
+  }
+
+  parentOf(inode: number): number {
+    return this.run(() => parentOf(this.view, inode));
+  }
+
+  readDirectory(inode: number, after: Uint8Array | undefined, limit: number): readonly Entry[] {
+    const count = Math.min(limit, ENTRIES_PER_OPERATION);
+    return this.run(() => readDirectory(this.view, inode, after, count));
+  }
+
+  readDirectoryFull(inode: number, after: Uint8Array | undefined, limit: number): readonly FullEntry[] {
+    const count = Math.min(limit, ENTRIES_PER_OPERATION);
+    return this.run(() =>
+      readDirectory(this.view, inode, after, count).map((entry) => ({
+        name: entry.name,
+        attributes: getAttributes(this.view, entry.inode),
+      })),
+    );
+  }
+
+  readLink(inode: number): Uint8Array {
+    return this.run(() => readLink(this.view, inode));
+  }
+
+  read(inode: number, offset: number, target: Uint8Array): number {
+    let done = 0;
+    while (done < target.length) {
+      const rest = done === 0 ? target : target.subarray(done);
+      const bytes = this.run(() => read(this.view, inode, offset + done, rest));
+      if (bytes === 0) break;
+      done += bytes;
+    }
+    return done;
+  }
+
+  write(inode: number, offset: number, bytes: Uint8Array, clearPrivileges: boolean): number {
+    let done = 0;
+    try {
+      while (done < bytes.length) {
+        const rest = done === 0 ? bytes : bytes.subarray(done);
+        done += this.run(() => write(this.view, inode, offset + done, rest, { clearPrivileges }));
+      }
+    } catch (error) {
+      if (done === 0 || !isByreError(error)) throw error;
+    }
+    if (clearPrivileges) this.dropCapabilities(inode);
+    return done;
+  }
+
+  allocate(inode: number, from: number, to: number, keepSize: boolean): void {
+    this.run(() => allocate(this.view, inode, from, to, { keepSize }));
+  }
+
+  punchHole(inode: number, from: number, to: number): void {
+    for (let at = from; at < to; ) at = this.run(() => punchHole(this.view, inode, at, to));
+  }
+
+  zeroRange(inode: number, from: number, to: number, keepSize: boolean): void {
+    for (let at = from; at < to; ) at = this.run(() => zeroRange(this.view, inode, at, to, { keepSize }));
+  }
+
+  seekData(inode: number, offset: number): number {
+    return this.seek(inode, offset, 'data');
+  }
+
+  seekHole(inode: number, offset: number): number {
+    return this.seek(inode, offset, 'hole');
+  }
+
+  private seek(inode: number, offset: number, what: 'data' | 'hole'): number {
+    for (let at = offset; ; ) {
+      const { offset: reached, found } = this.run(() => seekStep(this.view, inode, at, what));
+      if (found) return reached;
+      at = reached;
+    }
+  }
+
+  copyRange(fromInode: number, fromOffset: number, toInode: number, toOffset: number, bytes: number): number {
+    let done = 0;
+    try {
+      while (done < bytes) {
+        const step = this.run(() =>
+          copyRange(this.view, fromInode, fromOffset + done, toInode, toOffset + done, bytes - done),
+        );
+        if (step === 0) break;
+        done += step;
+      }
+    } catch (error) {
+      if (done === 0 || !isByreError(error)) throw error;
+    }
+    return done;
+  }
+
+  getXattr(inode: number, name: Uint8Array): Uint8Array | undefined {
+    return this.run(() => getXattr(this.view, inode, name));
+  }
+
+  setXattr(inode: number, name: Uint8Array, value: Uint8Array, options: { create: boolean; replace: boolean }): void {
+    this.run(() => setXattr(this.view, inode, name, value, options));
+  }
+
+  listXattrs(inode: number): readonly Uint8Array[] {
+    return this.run(() => listXattrs(this.view, inode));
+  }
+
+  removeXattr(inode: number, name: Uint8Array): void {
+    this.run(() => removeXattr(this.view, inode, name));
+  }
+
+  release(inode: number): boolean {
+    return this.readOnly || this.run(() => releaseOrphan(this.view, inode));
+  }
+
+  statfs(): StatfsNumbers {
+    return this.numbers();
+  }
+
+  /** What the set-id bits are to a mode, a file capability is beside it: a write or a new owner takes it. */
+  private dropCapabilities(inode: number): void {
+    this.run(() => {
+      if (getXattr(this.view, inode, capability) !== undefined) removeXattr(this.view, inode, capability);
+    });
+  }
+}
