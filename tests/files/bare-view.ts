@@ -50,12 +50,15 @@ export interface BareOptions {
 export function bareView(options: BareOptions = {}): BareView {
   const store = new Store({
     nodeBytes: options.nodeBytes ?? 4096,
-    cacheBytes: options.cacheBytes ?? 64 * MIB,
+    cacheBytes: options.cacheBytes ?? 256 * MIB,
     limitPages: options.limitPages ?? 0,
     hash: sumHash,
   });
   const random = randomFrom(options.seed ?? 1);
   const faultRate = options.faultRate ?? 0;
+  // Page 0 means an empty tree; a device's first pages are its superblocks.
+  store.counts.grow(8);
+  store.counts.allocate(0, 8);
   const findNode = store.node.bind(store);
   store.node = (page, low, high) => {
     if (!store.writing && store.attempt < 6 && random() < faultRate) throw new Fault('load');

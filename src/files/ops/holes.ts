@@ -59,7 +59,8 @@ export function zeroRange(view: View, inode: number, from: number, to: number, o
 function punch(view: View, inode: number, from: number, to: number, options: AllocateOptions): number {
   const draft = new Draft(view);
   const record = draft.change(inode);
-  const end = Math.min(to, Math.ceil(record.size / CONTENT_BYTES) * CONTENT_BYTES);
+  // Nothing lies beyond the end of the file: a hole that reaches it takes its last page whole.
+  const end = to < record.size ? to : Math.ceil(record.size / CONTENT_BYTES) * CONTENT_BYTES;
   const chunks = chunksFrom(view, inode, Math.floor(from / CONTENT_BYTES), Math.ceil(end / CONTENT_BYTES), STEP_CHUNKS);
   const reached = chunks.length < STEP_CHUNKS ? to : Math.min(to, (chunks.at(-1)! + 1) * CONTENT_BYTES);
   const edges: { key: Uint8Array; from: number; to: number; pages: number }[] = [];
@@ -67,11 +68,11 @@ function punch(view: View, inode: number, from: number, to: number, options: All
     const start = chunk * CONTENT_BYTES;
     const key = contentKey(inode, chunk);
     const pages = chunkPages(view, key);
-    if (start >= from && start + CONTENT_BYTES <= to) {
+    if (start >= from && start + CONTENT_BYTES <= end) {
       draft.remove(key);
       record.pages -= pages;
     } else {
-      edges.push({ key, from: Math.max(from - start, 0), to: Math.min(to - start, CONTENT_BYTES), pages });
+      edges.push({ key, from: Math.max(from - start, 0), to: Math.min(end - start, CONTENT_BYTES), pages });
     }
   }
   draft.prepare({ purpose: 'free', content: edges.flatMap((edge) => edgePages(edge.key, edge.from, edge.to)) });

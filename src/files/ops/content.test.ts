@@ -1,0 +1,488 @@
+/** Bytes of files: reading, writing, sizes, holes, sharing ranges, and extended attributes; pages are counted throughout. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type BareView, bareView, bytesOf, textOf } from '../../../tests/files/bare-view.ts';
+import { codeOf, expectBytes, expectSound, make, makeDirectory, readAll, writeAll } from '../../../tests/files/tree.ts';
+import { type AttributeChanges, getAttributes, setAttributes } from './attributes.ts';
+import { read, write } from './content.ts';
+import { copyRange } from './copy.ts';
+import { allocate, punchHole, seekData, seekHole, seekStep, zeroRange } from './holes.ts';
+import { CONTENT_BYTES, MAX_FILE_BYTES, ROOT_INODE } from './keys.ts';
+import { truncateStep } from './truncate.ts';
+import { unlink } from './unlink.ts';
+import { getXattr, listXattrs, removeXattr, setXattr } from './xattrs.ts';
+
+const PAGE = 4096;
+const CHUNK = CONTENT_BYTES;
+
+let view: BareView;
+beforeEach(() => {
+  view = bareView({ faultRate: 0.02, seed: 11 });
+});
+afterEach(() => {
+  expectSound(view);
+});
+
+const attributes = (inode: number) => view.run(() => getAttributes(view, inode));
+const setAll = (inode: number, changes: AttributeChanges) => {
+  let steps = 1;
+  while (!view.run(() => setAttributes(view, inode, changes))) {
+    expectSound(view);
+    steps++;
+  }
+  return steps;
+};
+const punchAll = (inode: number, from: number, to: number) => {
+  for (let at = from; at < to; ) {
+    const start = at;
+    at = view.run(() => punchHole(view, inode, start, to));
+    expect(at).toBeGreaterThan(start);
+    expectSound(view);
+  }
+};
+const copyAll = (from: number, fromOffset: number, to: number, toOffset: number, bytes: number) => {
+  let done = 0;
+  let steps = 0;
+  while (done < bytes) {
+    const at = done;
+    const length = view.run(() => copyRange(view, from, fromOffset + at, to, toOffset + at, bytes - at));
+    if (length === 0) break;
+    done += length;
+    steps++;
+  }
+  return { done, steps };
+};
+/** Bytes that are not zero, the same for a seed. */
+const noise = (length: number, seed = 1) => {
+  const bytes = new Uint8Array(length);
+  let state = seed;
+  for (let at = 0; at < length; at++) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    bytes[at] = 1 + ((state >>> 16) % 255);
+  }
+  return bytes;
+};
+
+describe('reading and writing', () => {
+  test('keep small files inline and larger ones in pages', () => {
+    const inode = make(view, '/f');
+    expect(view.run(() => write(view, inode, 0, bytesOf('hello')))).toBe(5);
+    expect(attributes(inode)).toMatchObject({ size: 5, pages: 1 });
+    writeAll(view, inode, 3, bytesOf('p, world'));
+    expect(textOf(readAll(view, inode))).toBe('help, world');
+    writeAll(view, inode, 20_000, bytesOf('far'));
+    expect(attributes(inode)).toMatchObject({ size: 20_003, pages: 2 });
+    const all = readAll(view, inode);
+    expect(textOf(all.subarray(0, 11))).toBe('help, world');
+    expect(all.subarray(11, 20_000).every((byte) => byte === 0)).toBe(true);
+  });
+
+  test('stop at the end of a chunk and of the file', () => {
+    const inode = make(view, '/f');
+    const bytes = noise(CHUNK + 100);
+    expect(view.run(() => write(view, inode, 50, bytes))).toBe(CHUNK - 50);
+    writeAll(view, inode, CHUNK, bytes.subarray(CHUNK - 50));
+    const target = new Uint8Array(CHUNK * 2);
+    expect(view.run(() => read(view, inode, 40, target))).toBe(CHUNK - 40);
+    expect(view.run(() => read(view, inode, CHUNK, target))).toBe(150);
+    expect(view.run(() => read(view, inode, CHUNK + 150, target))).toBe(0);
+    expect(view.run(() => read(view, inode, 1e15, target))).toBe(0);
+    expect(view.run(() => read(view, inode, 0, new Uint8Array(0)))).toBe(0);
+    expectBytes(readAll(view, inode).subarray(50), bytes);
+  });
+
+  test('stamp the file, and leave it alone when nothing is written', () => {
+    const inode = make(view, '/f');
+    const before = attributes(inode);
+    const now = view.tick();
+    expect(view.run(() => write(view, inode, 100, new Uint8Array(0)))).toBe(0);
+    expect(attributes(inode)).toEqual(before);
+    writeAll(view, inode, 0, bytesOf('x'));
+    expect(attributes(inode)).toMatchObject({ modifyTime: now, changeTime: now, accessTime: before.accessTime });
+    readAll(view, inode);
+    expect(attributes(inode).accessTime).toEqual(before.accessTime);
+  });
+
+  test('take privileges away on request', () => {
+    const inode = make(view, '/f', { mode: 0o6755 });
+    writeAll(view, inode, 0, bytesOf('x'));
+    expect(attributes(inode).mode).toBe(0o6755);
+    view.run(() => write(view, inode, 0, bytesOf('x'), { clearPrivileges: true }));
+    expect(attributes(inode).mode).toBe(0o755);
+    const locked = make(view, '/g', { mode: 0o6745 });
+    view.run(() => write(view, locked, 0, bytesOf('x'), { clearPrivileges: true }));
+    expect(attributes(locked).mode).toBe(0o2745);
+  });
+
+  test('reach to the last byte that a file can have', () => {
+    const inode = make(view, '/f');
+    expect(codeOf(view, () => write(view, inode, MAX_FILE_BYTES, bytesOf('x')))).toBe('EFBIG');
+    expect(view.run(() => write(view, inode, MAX_FILE_BYTES - 1, bytesOf('xyz')))).toBe(1);
+    expect(attributes(inode)).toMatchObject({ size: MAX_FILE_BYTES, pages: 1 });
+    expect(codeOf(view, () => setAttributes(view, inode, { size: MAX_FILE_BYTES + 1 }))).toBe('EFBIG');
+    expect(view.run(() => seekData(view, inode, 0))).toBe(MAX_FILE_BYTES - PAGE);
+    setAll(inode, { size: 0 });
+    expect(attributes(inode)).toMatchObject({ size: 0, pages: 0 });
+  });
+
+  test('want a regular file', () => {
+    const d = makeDirectory(view, '/d');
+    const p = make(view, '/p', { type: 'fifo' });
+    const target = new Uint8Array(1);
+    expect(codeOf(view, () => read(view, d, 0, target))).toBe('EISDIR');
+    expect(codeOf(view, () => write(view, d, 0, target))).toBe('EISDIR');
+    expect(codeOf(view, () => read(view, p, 0, target))).toBe('EINVAL');
+    expect(codeOf(view, () => read(view, 99, 0, target))).toBe('ENOENT');
+    expect(codeOf(view, () => setAttributes(view, d, { size: 0 }))).toBe('EISDIR');
+    expect(codeOf(view, () => setAttributes(view, p, { size: 0 }))).toBe('EINVAL');
+    const f = make(view, '/f');
+    for (const offset of [-1, 0.5, Number.NaN, 2 ** 53]) {
+      expect(codeOf(view, () => read(view, f, offset, target))).toBe('EINVAL');
+      expect(codeOf(view, () => write(view, f, offset, target))).toBe('EINVAL');
+      expect(codeOf(view, () => setAttributes(view, f, { size: offset }))).toBe('EINVAL');
+    }
+  });
+});
+
+describe('attributes', () => {
+  test('are set one by one', () => {
+    const inode = make(view, '/f', { mode: 0o6755 });
+    const now = view.tick();
+    const then = { seconds: -5, nanoseconds: 999_999_999 };
+    setAll(inode, { uid: 1000, gid: 1001 });
+    expect(attributes(inode)).toMatchObject({ uid: 1000, gid: 1001, mode: 0o6755, changeTime: now });
+    setAll(inode, { uid: 1, clearPrivileges: true });
+    expect(attributes(inode)).toMatchObject({ uid: 1, mode: 0o755 });
+    setAll(inode, { accessTime: then, modifyTime: then });
+    expect(attributes(inode)).toMatchObject({ accessTime: then, modifyTime: then, changeTime: now });
+    setAll(inode, { changeTime: then, birthTime: then });
+    expect(attributes(inode)).toMatchObject({ changeTime: then, birthTime: then });
+    setAll(inode, { size: 10, modifyTime: then });
+    expect(attributes(inode)).toMatchObject({ size: 10, modifyTime: then });
+  });
+
+  test('are refused when they cannot be', () => {
+    const inode = make(view, '/f');
+    const code = (changes: AttributeChanges) => codeOf(view, () => setAttributes(view, inode, changes));
+    expect(code({ mode: 0o100644 })).toBe('EINVAL');
+    expect(code({ uid: -1 })).toBe('EINVAL');
+    expect(code({ gid: 2 ** 32 })).toBe('EINVAL');
+    expect(code({ accessTime: { seconds: 0, nanoseconds: 1e9 } })).toBe('EINVAL');
+    expect(code({ modifyTime: { seconds: 0.5, nanoseconds: 0 } })).toBe('EINVAL');
+  });
+});
+
+describe('size', () => {
+  test('grows by a hole and shrinks for good', () => {
+    const inode = make(view, '/f', { content: noise(3000) });
+    const now = view.tick();
+    setAll(inode, { size: 100_000 });
+    expect(attributes(inode)).toMatchObject({ size: 100_000, pages: 1, modifyTime: now, changeTime: now });
+    setAll(inode, { size: 10 });
+    setAll(inode, { size: 3000 });
+    expectBytes(
+      readAll(view, inode),
+      Uint8Array.from({ length: 3000 }, (_, at) => (at < 10 ? noise(3000)[at] : 0)),
+    );
+    setAll(inode, { size: 0 });
+    expect(attributes(inode)).toMatchObject({ size: 0, pages: 0 });
+  });
+
+  test('shrinks in steps, whole after each', () => {
+    const inode = make(view, '/f');
+    const bytes = noise(20 * CHUNK + 77);
+    writeAll(view, inode, 0, bytes);
+    expect(attributes(inode).pages).toBe(20 * 128 + 1);
+    const steps = setAll(inode, { size: CHUNK + 5000, mode: 0o600 });
+    expect(steps).toBeGreaterThan(2);
+    expect(attributes(inode)).toMatchObject({ size: CHUNK + 5000, pages: 130, mode: 0o600 });
+    expectBytes(readAll(view, inode), bytes.subarray(0, CHUNK + 5000));
+    while (!view.run(() => truncateStep(view, inode, CHUNK)));
+    expect(attributes(inode)).toMatchObject({ size: CHUNK, pages: 128 });
+    expect(view.run(() => truncateStep(view, inode, 5 * CHUNK))).toBe(true);
+    expect(attributes(inode)).toMatchObject({ size: 5 * CHUNK, pages: 128 });
+  });
+
+  test('of a sparse file shrinks in few steps', () => {
+    const inode = make(view, '/f');
+    for (let at = 0; at < 12; at++) writeAll(view, inode, at * 2 ** 40, bytesOf('x'));
+    expect(setAll(inode, { size: 2 ** 40 })).toBe(2);
+    expect(attributes(inode)).toMatchObject({ size: 2 ** 40, pages: 1 });
+  });
+});
+
+describe('holes', () => {
+  test('are punched across pages and chunks', () => {
+    const inode = make(view, '/f');
+    const bytes = noise(20 * CHUNK);
+    writeAll(view, inode, 0, bytes);
+    const now = view.tick();
+    punchAll(inode, 100, 18 * CHUNK + 9000);
+    bytes.fill(0, 100, 18 * CHUNK + 9000);
+    expectBytes(readAll(view, inode), bytes);
+    expect(attributes(inode)).toMatchObject({
+      size: 20 * CHUNK,
+      pages: 1 + 128 - 2 + 128,
+      modifyTime: now,
+      changeTime: now,
+    });
+    punchAll(inode, 0, 100 * CHUNK);
+    expect(attributes(inode)).toMatchObject({ size: 20 * CHUNK, pages: 0 });
+    expect(codeOf(view, () => seekData(view, inode, 0))).toBe('ENXIO');
+    expect(view.run(() => seekHole(view, inode, 5))).toBe(5);
+  });
+
+  test('within one page, and of inline content, are zeros', () => {
+    const inode = make(view, '/f', { content: noise(5000) });
+    punchAll(inode, 10, 20);
+    const small = make(view, '/g', { content: noise(50) });
+    punchAll(small, 10, 4096);
+    expectBytes(readAll(view, inode).subarray(8, 22), noise(5000).fill(0, 10, 20).subarray(8, 22));
+    expectBytes(readAll(view, small), noise(50).fill(0, 10));
+    expect(attributes(inode).pages).toBe(2);
+  });
+
+  test('zeroRange and allocate grow the file unless told not to', () => {
+    const inode = make(view, '/f', { content: noise(5000) });
+    expect(view.run(() => zeroRange(view, inode, 4000, 6000, { keepSize: true }))).toBe(6000);
+    expect(attributes(inode)).toMatchObject({ size: 5000 });
+    expect(view.run(() => zeroRange(view, inode, 4000, 6000))).toBe(6000);
+    expect(attributes(inode)).toMatchObject({ size: 6000, pages: 1 });
+    expectBytes(
+      readAll(view, inode),
+      Uint8Array.from({ length: 6000 }, (_, at) => (at < 4000 ? noise(5000)[at] : 0)),
+    );
+    const now = view.tick();
+    view.run(() => allocate(view, inode, 0, 7000, { keepSize: true }));
+    expect(attributes(inode)).toMatchObject({ size: 6000, changeTime: now });
+    view.run(() => allocate(view, inode, 0, 7000));
+    view.run(() => allocate(view, inode, 0, 10));
+    expect(attributes(inode)).toMatchObject({ size: 7000 });
+  });
+
+  test('refuse ranges that cannot be', () => {
+    const inode = make(view, '/f');
+    const d = makeDirectory(view, '/d');
+    const p = make(view, '/p', { type: 'socket' });
+    for (const operation of [allocate, punchHole, zeroRange]) {
+      expect(codeOf(view, () => operation(view, inode, 5, 5))).toBe('EINVAL');
+      expect(codeOf(view, () => operation(view, inode, -5, 5))).toBe('EINVAL');
+      expect(codeOf(view, () => operation(view, inode, 0, MAX_FILE_BYTES + 1))).toBe('EFBIG');
+      expect(codeOf(view, () => operation(view, d, 0, 5))).toBe('EISDIR');
+      expect(codeOf(view, () => operation(view, p, 0, 5))).toBe('ENODEV');
+    }
+  });
+
+  test('are found, and data between them', () => {
+    const inode = make(view, '/f');
+    const put = (page: number) => writeAll(view, inode, page * PAGE, noise(PAGE));
+    for (const page of [2, 3, 127, 128, 129, 1280]) put(page);
+    setAll(inode, { size: 2000 * PAGE + 5 });
+    const data = (at: number) => view.run(() => seekData(view, inode, at));
+    const hole = (at: number) => view.run(() => seekHole(view, inode, at));
+    expect(data(0)).toBe(2 * PAGE);
+    expect(data(2 * PAGE + 7)).toBe(2 * PAGE + 7);
+    expect(data(4 * PAGE)).toBe(127 * PAGE);
+    expect(data(130 * PAGE)).toBe(1280 * PAGE);
+    expect(hole(0)).toBe(0);
+    expect(hole(2 * PAGE)).toBe(4 * PAGE);
+    expect(hole(127 * PAGE)).toBe(130 * PAGE);
+    expect(hole(1280 * PAGE + 1)).toBe(1281 * PAGE);
+    expect(hole(1999 * PAGE)).toBe(1999 * PAGE);
+    expect(codeOf(view, () => seekData(view, inode, 1281 * PAGE))).toBe('ENXIO');
+    expect(codeOf(view, () => seekHole(view, inode, 2000 * PAGE + 5))).toBe('ENXIO');
+    expect(codeOf(view, () => seekData(view, inode, 1e15))).toBe('ENXIO');
+    const full = make(view, '/full');
+    writeAll(view, full, 0, noise(20 * CHUNK - 3));
+    expect(view.run(() => seekHole(view, full, 1))).toBe(20 * CHUNK - 3);
+    expect(view.run(() => seekStep(view, full, 0, 'hole'))).toEqual({ offset: 8 * CHUNK, found: false });
+    const small = make(view, '/small', { content: bytesOf('abc') });
+    expect(view.run(() => seekHole(view, small, 0))).toBe(3);
+    expect(view.run(() => seekData(view, small, 1))).toBe(1);
+    setAll(small, { size: 5000 });
+    expect(view.run(() => seekHole(view, small, 0))).toBe(3);
+    expect(codeOf(view, () => seekData(view, small, 4))).toBe('ENXIO');
+  });
+});
+
+describe('copyRange', () => {
+  test('shares whole chunks and the tail', () => {
+    const bytes = noise(3 * CHUNK + 10_000);
+    const from = make(view, '/from');
+    writeAll(view, from, 0, bytes);
+    const to = make(view, '/to');
+    const free = view.store.space.available;
+    expect(copyAll(from, 0, to, 0, 1e12)).toEqual({ done: bytes.length, steps: 4 });
+    expect(free - view.store.space.available).toBeLessThan(5);
+    expectBytes(readAll(view, to), bytes);
+    expect(attributes(to)).toMatchObject({ size: bytes.length, pages: attributes(from).pages });
+    writeAll(view, to, CHUNK + 5, bytesOf('mine'));
+    expectBytes(readAll(view, from), bytes);
+    expect(textOf(readAll(view, to).subarray(CHUNK + 5, CHUNK + 9))).toBe('mine');
+  });
+
+  test('copies what cannot be shared', () => {
+    const bytes = noise(2 * CHUNK);
+    const from = make(view, '/from');
+    writeAll(view, from, 0, bytes);
+    const to = make(view, '/to');
+    writeAll(view, to, 0, noise(3 * CHUNK, 5));
+    const expected = noise(3 * CHUNK, 5);
+    expect(copyAll(from, 1000, to, CHUNK - 7, CHUNK).done).toBe(CHUNK);
+    expected.set(bytes.subarray(1000, 1000 + CHUNK), CHUNK - 7);
+    expectBytes(readAll(view, to), expected);
+    expect(copyAll(from, CHUNK, to, 0, 5000).done).toBe(5000);
+    expected.set(bytes.subarray(CHUNK, CHUNK + 5000), 0);
+    expectBytes(readAll(view, to), expected);
+    expect(attributes(to).size).toBe(3 * CHUNK);
+  });
+
+  test('keeps the rest of a target that is longer than the tail', () => {
+    const from = make(view, '/from', { content: noise(9000) });
+    const to = make(view, '/to', { content: noise(20_000, 3) });
+    copyAll(from, 0, to, 0, 9000);
+    const expected = noise(20_000, 3);
+    expected.set(noise(9000));
+    expectBytes(readAll(view, to), expected);
+  });
+
+  test('keeps holes, however large', () => {
+    const from = make(view, '/from');
+    writeAll(view, from, 2 ** 40, noise(5000));
+    setAll(from, { size: 2 ** 41 });
+    const to = make(view, '/to', { content: noise(20_000, 3) });
+    const { done, steps } = copyAll(from, 0, to, 0, 2 ** 42);
+    expect(done).toBe(2 ** 41);
+    expect(steps).toBeLessThan(8);
+    expect(attributes(to)).toMatchObject({ size: 2 ** 41, pages: 2 });
+    const part = new Uint8Array(5000);
+    view.run(() => read(view, to, 2 ** 40, part));
+    expectBytes(part, noise(5000));
+    const shifted = make(view, '/shifted', { content: noise(30_000, 3) });
+    copyAll(from, 0, shifted, 100, 29_000);
+    const expected = noise(30_000, 3).fill(0, 100, 29_100);
+    expectBytes(readAll(view, shifted), expected);
+  });
+
+  test('within one file must not overlap', () => {
+    const inode = make(view, '/f', { content: noise(10_000) });
+    expect(codeOf(view, () => copyRange(view, inode, 0, inode, 100, 101))).toBe('EINVAL');
+    expect(codeOf(view, () => copyRange(view, inode, 0, inode, 0, 1))).toBe('EINVAL');
+    copyAll(inode, 0, inode, 100, 100);
+    copyAll(inode, 0, inode, CHUNK, 10_000);
+    const expected = noise(10_000);
+    expected.copyWithin(100, 0, 100);
+    const all = readAll(view, inode);
+    expectBytes(all.subarray(0, 10_000), expected);
+    expectBytes(all.subarray(CHUNK), expected);
+  });
+
+  test('ends at the end of the source, and refuses the impossible', () => {
+    const from = make(view, '/from', { content: noise(100) });
+    const to = make(view, '/to');
+    const d = makeDirectory(view, '/d');
+    expect(copyAll(from, 100, to, 0, 5).done).toBe(0);
+    expect(copyAll(from, 1000, to, 0, 5).done).toBe(0);
+    expect(copyAll(from, 90, to, 3, 50).done).toBe(10);
+    expect(attributes(to).size).toBe(13);
+    expect(codeOf(view, () => copyRange(view, from, 0, d, 0, 5))).toBe('EISDIR');
+    expect(codeOf(view, () => copyRange(view, d, 0, from, 0, 5))).toBe('EISDIR');
+    expect(codeOf(view, () => copyRange(view, from, 0, to, MAX_FILE_BYTES - 2, 5))).toBe('EFBIG');
+    expect(codeOf(view, () => copyRange(view, from, -1, to, 0, 5))).toBe('EINVAL');
+  });
+});
+
+describe('extended attributes', () => {
+  const set = (inode: number, name: string, value: Uint8Array, options?: object) =>
+    view.run(() => setXattr(view, inode, bytesOf(name), value, options));
+  const get = (inode: number, name: string) => view.run(() => getXattr(view, inode, bytesOf(name)));
+
+  test('hold values of every length', () => {
+    const inode = make(view, '/f');
+    const before = attributes(inode);
+    const now = view.tick();
+    for (const length of [0, 1, 900, 1000, 5000, 65_536, 4092, 3, 0]) {
+      set(inode, 'user.a', noise(length));
+      expectBytes(get(inode, 'user.a')!, noise(length));
+      expectSound(view);
+    }
+    expect(attributes(inode)).toEqual({ ...before, changeTime: now });
+    set(inode, 'user.b', noise(70));
+    set(inode, 'security.c', noise(7));
+    expect(view.run(() => listXattrs(view, inode)).map(textOf)).toEqual(['security.c', 'user.a', 'user.b']);
+    view.run(() => removeXattr(view, inode, bytesOf('user.a')));
+    expect(get(inode, 'user.a')).toBeUndefined();
+    expect(get(ROOT_INODE, 'user.a')).toBeUndefined();
+    set(ROOT_INODE, 'user.a', bytesOf('on root'));
+    expect(textOf(get(ROOT_INODE, 'user.a')!)).toBe('on root');
+  });
+
+  test('obey their flags and limits', () => {
+    const inode = make(view, '/f');
+    const code = (name: string | Uint8Array, value: Uint8Array, options?: object) =>
+      codeOf(view, () => setXattr(view, inode, typeof name === 'string' ? bytesOf(name) : name, value, options));
+    expect(code('a', noise(1), { replace: true })).toBe('ENODATA');
+    expect(code('a', noise(1), { create: true })).toBeUndefined();
+    expect(code('a', noise(1), { create: true })).toBe('EEXIST');
+    expect(code('a', noise(0), { replace: true })).toBeUndefined();
+    expect(code('a', noise(1), { create: true })).toBe('EEXIST');
+    expect(code('b', new Uint8Array(65_537))).toBe('E2BIG');
+    expect(code('', noise(1))).toBe('ERANGE');
+    expect(code(new Uint8Array(256).fill(97), noise(1))).toBe('ERANGE');
+    expect(code(new Uint8Array(255).fill(97), noise(1))).toBeUndefined();
+    expect(codeOf(view, () => removeXattr(view, inode, bytesOf('b')))).toBe('ENODATA');
+    expect(codeOf(view, () => getXattr(view, 99, bytesOf('b')))).toBe('ENOENT');
+    expect(codeOf(view, () => listXattrs(view, 99))).toBe('ENOENT');
+  });
+
+  test('go with their inode', () => {
+    make(view, '/keep');
+    const before = view.store.space.available;
+    const inode = make(view, '/f');
+    set(inode, 'user.a', noise(60_000));
+    expect(before - view.store.space.available).toBeGreaterThan(10);
+    expect(view.run(() => unlink(view, ROOT_INODE, bytesOf('f'), { release: true })).released).toBe(true);
+    expect(view.store.space.available).toBe(before);
+  });
+});
+
+describe('forks', () => {
+  test('share until written', () => {
+    const inode = make(view, '/f');
+    const bytes = noise(4 * CHUNK);
+    writeAll(view, inode, 0, bytes);
+    const free = view.store.space.available;
+    const fork = view.fork();
+    expect(view.store.space.available).toBe(free);
+    writeAll(fork, inode, 12_345, bytesOf('fork'));
+    expect(free - view.store.space.available).toBeLessThan(8);
+    expectBytes(readAll(view, inode), bytes);
+    expect(textOf(readAll(fork, inode).subarray(12_345, 12_349))).toBe('fork');
+    expectSound(fork);
+  });
+});
+
+describe('a full pool', () => {
+  test('refuses what needs pages, changes nothing, and gives space back', () => {
+    view = bareView({ limitPages: 8000, nodeBytes: 4096 });
+    const zeros64 = new Uint8Array(64 * 1024);
+    const inode = make(view, '/f');
+    const other = make(view, '/g', { content: noise(100) });
+    let at = 0;
+    for (;;) {
+      const offset = at;
+      const failed = codeOf(view, () => write(view, inode, offset, zeros64));
+      if (failed !== undefined) {
+        expect(failed).toBe('ENOSPC');
+        break;
+      }
+      at += 64 * 1024;
+    }
+    expect(attributes(inode).size).toBe(at);
+    expectSound(view);
+    expect(codeOf(view, () => write(view, other, 0, zeros64))).toBe('ENOSPC');
+    punchAll(inode, 100, 200);
+    punchAll(inode, 300, at - 5000);
+    writeAll(view, other, 0, zeros64);
+    setAll(inode, { size: 10 });
+  });
+});
