@@ -22,7 +22,12 @@ const encoder = new TextEncoder();
 /** The UTF-8 of a table's or index's name. */
 export function checkName(name: string, what: 'table' | 'index'): Uint8Array {
   const bytes = typeof name === 'string' ? encoder.encode(name) : new Uint8Array(0);
-  if (bytes.length === 0 || bytes.length > MAX_NAME_BYTES || bytes.includes(0) || !name.isWellFormed()) {
+  if (
+    bytes.length === 0 ||
+    bytes.length > MAX_NAME_BYTES ||
+    bytes.includes(0) ||
+    readText(bytes, 0, bytes.length) !== name
+  ) {
     throw new ByreError('BAD_ARGUMENT', `The name of a ${what} is 1 to ${MAX_NAME_BYTES} bytes of text without NUL`, {
       details: { name },
     });
@@ -87,7 +92,11 @@ export class TableLayout {
   }
 
   private view(end: number): Uint8Array {
-    return (this.views[end] ??= this.buffer.subarray(0, end));
+    const known = this.views[end];
+    if (known !== undefined) return known;
+    const view = this.buffer.subarray(0, end);
+    this.views[end] = view;
+    return view;
   }
 }
 

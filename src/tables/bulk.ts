@@ -1,0 +1,267 @@
+/**
+ * Work on many rows as a whole: batches, deleting a range, counting, and making and dropping indexes.
+ * Callers must pass values that are encoded, and run each job through its target; every job is atomic.
+ */
+import { equalBytes } from '../core/bytes.ts';
+import { prepare } from '../core/prepare.ts';
+import { scan } from '../core/scan.ts';
+import { get, put, remove } from '../core/tree.ts';
+import { ByreError } from '../errors.ts';
+import { encodeRecord, sortIndexes } from './catalogue.ts';
+import { isLarge, planValue, readValue, writeValue } from './cell.ts';
+import { Cursor } from './cursor.ts';
+import { type IndexDefinition, sameIndex } from './index-definition.ts';
+import { type Job, step } from './job.ts';
+import { IndexLayout } from './layout.ts';
+import type { ResolvedRange } from './range.ts';
+import type { LiveIndex, Schema } from './schema.ts';
+import type { Target } from './target.ts';
+import { checkKeyEnd, encodeKey, type Key } from './tuple.ts';
+import { entryKeys, writePlain, writeRow } from './write.ts';
+
+/** A change of one row; `value` undefined removes it. */
+export interface RowChange {
+  readonly key: Key;
+  readonly value: Uint8Array | undefined;
+}
+
+/** So many keys go into one operation. */
+const STEP_KEYS = 16;
+
+export function* writeBatch<Value>(target: Target, schema: Schema<Value>, changes: readonly RowChange[]): Job<void> {
+  if (changes.length === 1) {
+    yield* writeRow(target, schema, changes[0].key, changes[0].value, 'any');
+    return;
+  }
+  yield* target.atomically(function* (inner) {
+    yield* schema.load(inner);
+    for (const { key, value } of changes) {
+      if (schema.indexes.length > 0) yield* writeRow(inner, schema, key, value, 'any');
+      else yield () => writePlain(inner, schema, key, value, 'any');
+    }
+  });
+}
+
+/** Removes the rows of a range; returns how many there were. */
+export function* deleteRange<Value>(target: Target, schema: Schema<Value>, range: ResolvedRange): Job<number> {
+  return yield* target.atomically(function* (inner) {
+    yield* schema.load(inner);
+    let count = 0;
+    for (let left = range.limit; left > 0; ) {
+      const keys = yield* step(() => firstKeys(inner, range, Math.min(left, STEP_KEYS)));
+      if (keys.length === 0) break;
+      if (schema.indexes.length === 0) yield* step(() => removeRows(inner, schema, keys));
+      else for (const key of keys) yield* writeRow(inner, schema, schema.layout.keyOf(key), undefined, 'any');
+      count += keys.length;
+      left -= keys.length;
+    }
+    return count;
+  });
+}
+
+/** The tree's keys of the first rows of a range that is not empty yet. What was passed over counts as read. */
+function firstKeys(target: Target, range: ResolvedRange, limit: number): Uint8Array[] {
+  const { store, root } = target;
+  const keys: Uint8Array[] = [];
+  let { from, to } = range;
+  for (;;) {
+    const next = scan(store, root, { from, to, reverse: range.reverse }, (entry) => {
+      keys.push(entry.key());
+      return keys.length < limit;
+    });
+    if (next === undefined || keys.length > 0) break;
+    if (range.reverse) to = next;
+    else from = next;
+  }
+  if (keys.length === 0) target.reads?.range(range.from, range.to);
+  return keys;
+}
+
+function removeRows<Value>(target: Target, schema: Schema<Value>, keys: readonly Uint8Array[]): void {
+  const { store, root, writes } = target;
+  prepare(store, root, { removes: keys, purpose: 'free' });
+  writes?.add(schema.layout.record);
+  for (const key of keys) {
+    writes?.add(key);
+    remove(store, root, key);
+  }
+}
+
+/** How many rows a range has. */
+export function* countRows(target: Target, range: ResolvedRange): Job<number> {
+  const cursor = new Cursor(target, range, 0);
+  const load = () => cursor.load();
+  let count = 0;
+  try {
+    while (!cursor.ended) {
+      if (!(yield* step(load))) {
+        cursor.hold();
+        yield* step(load);
+      }
+      count += cursor.leaf.left;
+      cursor.leaf.left = 0;
+    }
+  } finally {
+    cursor.close();
+  }
+  return count;
+}
+
+/** Declares an index and fills it. Nothing happens if the table has the same index already. */
+export function* createIndex<Value>(target: Target, schema: Schema<Value>, definition: IndexDefinition): Job<void> {
+  yield* target.atomically(function* (inner) {
+    yield* schema.load(inner);
+    const known = schema.indexes.find((index) => index.definition.name === definition.name);
+    if (known !== undefined) {
+      if (sameIndex(known.definition, definition)) return;
+      const message = `Index ${definition.name} is there already, and otherwise defined: drop it first`;
+      throw new ByreError('EXISTS', message, { details: { index: definition.name } });
+    }
+    const index: LiveIndex = {
+      definition,
+      layout: new IndexLayout(schema.layout, definition.name, inner.store.maxKeyBytes),
+    };
+    yield* fillIndex(inner, schema, index);
+    yield* writeRecord(inner, schema, [...schema.indexes.map((one) => one.definition), definition]);
+  });
+  yield* schema.load(target);
+}
+
+function* fillIndex<Value>(target: Target, schema: Schema<Value>, index: LiveIndex): Job<void> {
+  const { layout, codec } = schema;
+  const rows = { from: layout.rowsFrom, to: layout.rowsTo, reverse: false, limit: Number.POSITIVE_INFINITY };
+  const cursor = new Cursor(target, rows, layout.rowStart);
+  const load = () => cursor.load();
+  try {
+    while (!cursor.ended) {
+      while (cursor.advance()) {
+        const { key } = cursor;
+        const value = codec.decode((yield* cursor.value()).slice());
+        const primary = index.definition.unique ? encodeKey(key, layout.maxKeyBytes) : noBytes;
+        for (const entry of entryKeys(index, key, value))
+          yield* step(() => putEntry(target, schema, index, entry, primary));
+      }
+      if (!cursor.ended && !(yield* step(load))) {
+        cursor.hold();
+        yield* step(load);
+      }
+    }
+  } finally {
+    cursor.close();
+  }
+}
+
+const noBytes = new Uint8Array(0);
+
+function putEntry<Value>(
+  target: Target,
+  schema: Schema<Value>,
+  index: LiveIndex,
+  entry: Uint8Array,
+  primary: Uint8Array,
+) {
+  const { store, root } = target;
+  const holder = index.definition.unique ? get(store, root, entry) : undefined;
+  if (holder !== undefined && !equalBytes(holder, primary)) {
+    const details = { table: schema.layout.name, index: index.definition.name };
+    throw new ByreError('EXISTS', `Two rows have the same entry in the unique index ${details.index}`, { details });
+  }
+  prepare(store, root, { puts: [entry] });
+  target.writes?.add(entry);
+  put(store, root, entry, primary);
+}
+
+/** Takes an index away, and its entries. False if there is none of that name. */
+export function* dropIndex<Value>(target: Target, schema: Schema<Value>, name: string): Job<boolean> {
+  const dropped = yield* target.atomically(function* (inner) {
+    yield* schema.load(inner);
+    const index = schema.indexes.find((one) => one.definition.name === name);
+    if (index === undefined) return false;
+    yield* removeAll(inner, index.layout.from, index.layout.to);
+    const rest = schema.indexes.filter((one) => one !== index);
+    yield* writeRecord(
+      inner,
+      schema,
+      rest.map((one) => one.definition),
+    );
+    return true;
+  });
+  yield* schema.load(target);
+  return dropped;
+}
+
+/** Removes the table: its rows, its indexes, its record. False if there was none. */
+export function* dropTable<Value>(target: Target, schema: Schema<Value>): Job<boolean> {
+  const { from, to } = schema.layout;
+  const removed = yield* target.atomically((inner) => removeAll(inner, from, to));
+  yield* schema.load(target);
+  return removed > 0;
+}
+
+function* removeAll(target: Target, from: Uint8Array, to: Uint8Array): Job<number> {
+  const range: ResolvedRange = { from, to, reverse: false, limit: Number.POSITIVE_INFINITY };
+  let count = 0;
+  for (;;) {
+    const keys = yield* step(() => firstKeys(target, range, STEP_KEYS));
+    if (keys.length === 0) return count;
+    count += keys.length;
+    yield* step(() => {
+      prepare(target.store, target.root, { removes: keys, purpose: 'free' });
+      for (const key of keys) {
+        target.writes?.add(key);
+        remove(target.store, target.root, key);
+      }
+    });
+  }
+}
+
+function* writeRecord<Value>(
+  target: Target,
+  schema: Schema<Value>,
+  definitions: readonly IndexDefinition[],
+): Job<void> {
+  const { record } = schema.layout;
+  const bytes = encodeRecord({ values: schema.codec.name, indexes: sortIndexes(definitions) });
+  yield* step(() => {
+    const plan = isLarge(target.store, bytes)
+      ? { puts: [record], content: [planValue(record, bytes)] }
+      : { puts: [record] };
+    prepare(target.store, target.root, plan);
+    target.writes?.add(record);
+    writeValue(target.store, target.root, record, bytes);
+  });
+}
+
+/** The rows of several keys, in their order; undefined where there is none. One operation for every few keys. */
+export function* readMany<Value>(
+  target: Target,
+  schema: Schema<Value>,
+  keys: readonly Key[],
+): Job<Array<Uint8Array | undefined>> {
+  const { layout } = schema;
+  const fork = keys.length > STEP_KEYS && !target.readOnly ? target.fork() : undefined;
+  const found: Array<Uint8Array | undefined> = [];
+  try {
+    for (let at = 0; at < keys.length; at += STEP_KEYS) {
+      const some = yield* step(() => {
+        const values: Array<Uint8Array | undefined> = [];
+        for (const key of keys.slice(at, at + STEP_KEYS)) {
+          const rowKey = layout.rowKey(key);
+          target.reads?.keys.add(rowKey);
+          values.push(readValue(target.store, fork?.root ?? target.root, rowKey));
+        }
+        return values;
+      });
+      found.push(...some);
+    }
+  } finally {
+    fork?.release();
+  }
+  return found;
+}
+
+/** Refuses keys that are too long or no keys before anything is written. */
+export function checkKeys<Value>(schema: Schema<Value>, changes: readonly RowChange[]): void {
+  const { maxKeyBytes } = schema.layout;
+  for (const { key } of changes) checkKeyEnd(encodeKey(key, maxKeyBytes).length, maxKeyBytes);
+}

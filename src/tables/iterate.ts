@@ -1,0 +1,57 @@
+/**
+ * Iterators over a cursor, for callers that wait and callers that do not.
+ * Callers must let a loop over them end, by `break` too, or call `return`: the cursor holds a fork.
+ */
+import type { Cursor } from './cursor.ts';
+import { type Job, runJob, runJobSync } from './job.ts';
+import type { Target } from './target.ts';
+
+/** What an iterator yields of the cursor's present row; given the value's bytes if it asked for them. */
+export interface Shape<Item> {
+  readonly needsValue: boolean;
+  item(cursor: Cursor, value: Uint8Array | undefined): Item;
+}
+
+export function* iterateSync<Item>(target: Target, open: Job<Cursor>, shape: Shape<Item>): Generator<Item, void, void> {
+  const cursor = runJobSync(target, open);
+  const load = () => cursor.load();
+  try {
+    while (!cursor.ended) {
+      while (cursor.advance()) {
+        const inline = shape.needsValue ? cursor.leaf.value() : undefined;
+        if (inline !== undefined || !shape.needsValue) yield shape.item(cursor, inline);
+        else yield shape.item(cursor, runJobSync(target, cursor.value()));
+      }
+      if (!cursor.ended && !target.runSync(load)) {
+        cursor.hold();
+        target.runSync(load);
+      }
+    }
+  } finally {
+    cursor.close();
+  }
+}
+
+export async function* iterate<Item>(
+  target: Target,
+  open: Job<Cursor>,
+  shape: Shape<Item>,
+): AsyncGenerator<Item, void, void> {
+  const cursor = await runJob(target, open);
+  const load = () => cursor.load();
+  try {
+    while (!cursor.ended) {
+      while (cursor.advance()) {
+        const inline = shape.needsValue ? cursor.leaf.value() : undefined;
+        if (inline !== undefined || !shape.needsValue) yield shape.item(cursor, inline);
+        else yield shape.item(cursor, await runJob(target, cursor.value()));
+      }
+      if (!cursor.ended && !(await target.run(load))) {
+        cursor.hold();
+        await target.run(load);
+      }
+    }
+  } finally {
+    cursor.close();
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * What the tables' operations work on: a branch, or a transaction in it, which keeps account of what it reads and writes.
+ * Callers must go through one target for all operations that belong together; the root of a target may be another one after any
+ * yield of a job.
+ */
+import type { Root } from '../core/store.ts';
+import type { KeySet, ReadSet } from './access.ts';
+import type { Job, Runner } from './job.ts';
+
+/** A state of the target that stays as it is. */
+export interface Fork {
+  readonly root: Root;
+  release(): void;
+}
+
+export interface Target extends Runner {
+  /** Holds the root as it is now. Never within an operation. */
+  fork(): Fork;
+  /**
+   * Work of many operations that happens as a whole or not at all. The work may be done more than once, on a target of its own
+   * each time, if the branch changes meanwhile.
+   */
+  atomically<T>(work: (inner: Target) => Job<T>): Job<T>;
+  /** Of a serializable transaction. */
+  readonly reads?: ReadSet | undefined;
+  /** Of a transaction. */
+  readonly writes?: KeySet | undefined;
+}
