@@ -24,6 +24,7 @@ export interface Link {
 
 /** A chain of directories longer than this goes round in circles; no path is as long. */
 const MAX_DEPTH = 1 << 20;
+const MAX_REPORTED_DEPTH = 4096;
 
 /** The entry of that name, without a look at the directory itself: undefined says nothing about why. */
 export function findEntry(view: View, parent: number, name: Uint8Array): EntryTarget | undefined {
@@ -103,6 +104,21 @@ export function pathsOf(view: View, inode: number, limit: number = Number.POSITI
     if (chain !== undefined) paths.push([...chain, link.name]);
   }
   return paths;
+}
+
+/**
+ * Some path of an inode for a report: undefined where there is none to be found. Unlike {@link pathsOf} it never throws for
+ * what is damaged or absent, and never goes round in circles for long.
+ */
+export function somePath(view: View, inode: number): Uint8Array[] | undefined {
+  const names: Uint8Array[] = [];
+  for (let at = inode; at !== ROOT_INODE; ) {
+    const [link] = linksOf(view, at, 1);
+    if (link === undefined || names.length === MAX_REPORTED_DEPTH) return undefined;
+    names.push(link.name);
+    at = link.parent;
+  }
+  return names.reverse();
 }
 
 /** Whether `inode` is `ancestor` or lies below it. Both are directories. */

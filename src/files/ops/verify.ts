@@ -14,7 +14,7 @@ import { isByreError } from '../../errors.ts';
 import { chunkPages } from './cells.ts';
 import { collect } from './collect.ts';
 import { MAX_TARGET_BYTES } from './create.ts';
-import { findEntry, linksOf } from './directory.ts';
+import { findEntry, linksOf, somePath } from './directory.ts';
 import { findRecord } from './draft.ts';
 import * as keys from './keys.ts';
 import { requireName } from './names.ts';
@@ -25,7 +25,6 @@ import { readXattr } from './xattrs.ts';
 /** Cells looked at in one step; each may need three more looks elsewhere. */
 const STEP_CELLS = 16;
 const MAX_REMEMBERED = 1 << 16;
-const MAX_PATH_DEPTH = 4096;
 
 export interface Problem {
   /** A constant sentence: what is wrong. */
@@ -111,7 +110,7 @@ class Look {
   }
 
   #report(text: string, inode: number, details: Readonly<Record<string, unknown>> = {}): void {
-    this.problems.push({ text, inode, path: pathOf(this.view, inode), details });
+    this.problems.push({ text, inode, path: somePath(this.view, inode), details });
   }
 
   cell({ key, inline, empty }: Cell): void {
@@ -271,16 +270,4 @@ class Look {
     this.connected.push(...trail);
     return true;
   }
-}
-
-/** Some path of an inode, for a report: never throws for what is damaged, and never goes round in circles for long. */
-function pathOf(view: View, inode: number): Uint8Array[] | undefined {
-  const names: Uint8Array[] = [];
-  for (let at = inode; at !== keys.ROOT_INODE; ) {
-    const [link] = linksOf(view, at, 1);
-    if (link === undefined || names.length === MAX_PATH_DEPTH) return undefined;
-    names.push(link.name);
-    at = link.parent;
-  }
-  return names.reverse();
 }
