@@ -7,16 +7,16 @@ import { prepare } from '../core/prepare.ts';
 import { scan } from '../core/scan.ts';
 import { get, put, remove } from '../core/tree.ts';
 import { ByreError } from '../errors.ts';
-import { encodeRecord, sortIndexes } from './catalogue.ts';
-import { isLarge, planValue, readValue, writeValue } from './cell.ts';
 import { Cursor } from './cursor.ts';
-import { type IndexDefinition, sameIndex } from './index-definition.ts';
 import { type Job, step } from './job.ts';
-import { IndexLayout } from './layout.ts';
-import type { ResolvedRange } from './range.ts';
+import { encodeRecord, sortIndexes } from './ops/catalogue.ts';
+import { isLarge, planValue, readValue, writeValue } from './ops/cell.ts';
+import { type IndexDefinition, sameIndex } from './ops/index-definition.ts';
+import { IndexLayout } from './ops/layout.ts';
+import type { ResolvedRange } from './ops/range.ts';
+import { checkKeyEnd, encodeKey, type Key } from './ops/tuple.ts';
 import type { LiveIndex, Schema } from './schema.ts';
 import type { Target } from './target.ts';
-import { checkKeyEnd, encodeKey, type Key } from './tuple.ts';
 import { entryKeys, writePlain, writeRow } from './write.ts';
 
 /** A change of one row; `value` undefined removes it. */

@@ -4,7 +4,7 @@
  * Neither ever runs inside an operation of the core.
  */
 import { ByreError } from '../errors.ts';
-import { readText } from './tuple-read.ts';
+import { readText } from './ops/tuple-read.ts';
 
 export interface Codec<Value> {
   /** Stored with the table: a table is opened only with the codec that it was made with. */

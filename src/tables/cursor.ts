@@ -5,13 +5,13 @@
  */
 import type { Range } from '../core/scan.ts';
 import type { Root } from '../core/store.ts';
-import type { ReadSet } from './access.ts';
-import { readValue } from './cell.ts';
 import { type Job, step } from './job.ts';
-import { LeafCopy } from './leaf.ts';
-import { after, type ResolvedRange } from './range.ts';
+import type { ReadSet } from './ops/access.ts';
+import { readValue } from './ops/cell.ts';
+import { LeafCopy } from './ops/leaf.ts';
+import { after, type ResolvedRange } from './ops/range.ts';
+import type { Key } from './ops/tuple.ts';
 import type { Fork, Target } from './target.ts';
-import type { Key } from './tuple.ts';
 
 export class Cursor {
   readonly leaf = new LeafCopy();

@@ -7,11 +7,11 @@ import { equalBytes } from '../core/bytes.ts';
 import type { Store } from '../core/store.ts';
 import { borrow, get } from '../core/tree.ts';
 import { ByreError } from '../errors.ts';
-import { decodeRecord, encodeRecord, sortIndexes, type TableRecord } from './catalogue.ts';
 import type { Codec } from './codec.ts';
-import { type IndexDefinition, sameIndex } from './index-definition.ts';
 import { type Job, step } from './job.ts';
-import { IndexLayout, TableLayout } from './layout.ts';
+import { decodeRecord, encodeRecord, sortIndexes, type TableRecord } from './ops/catalogue.ts';
+import { type IndexDefinition, sameIndex } from './ops/index-definition.ts';
+import { IndexLayout, TableLayout } from './ops/layout.ts';
 import type { Target } from './target.ts';
 
 export interface LiveIndex {

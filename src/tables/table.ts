@@ -17,17 +17,17 @@ import {
   readMany,
   writeBatch,
 } from './bulk.ts';
-import { checkValue, readValue } from './cell.ts';
 import type { Codec, CodecName } from './codec.ts';
 import { resolveCodec } from './codec.ts';
 import { Cursor } from './cursor.ts';
-import { type IndexDefinition, type IndexOptions, resolveIndex } from './index-definition.ts';
 import { iterate, iterateSync, type Shape } from './iterate.ts';
 import { type Job, runJob, runJobSync } from './job.ts';
-import { type RangeOptions, type ResolvedRange, resolveRange } from './range.ts';
+import { checkValue, readValue } from './ops/cell.ts';
+import { type IndexDefinition, type IndexOptions, resolveIndex } from './ops/index-definition.ts';
+import { type RangeOptions, type ResolvedRange, resolveRange } from './ops/range.ts';
+import type { Key } from './ops/tuple.ts';
 import { Schema } from './schema.ts';
 import type { Target } from './target.ts';
-import type { Key } from './tuple.ts';
 import { type Condition, writeRow } from './write.ts';
 
 export interface TableOptions<Value> {

@@ -4,8 +4,8 @@
  * yield of a job.
  */
 import type { Root } from '../core/store.ts';
-import type { KeySet, ReadSet } from './access.ts';
 import type { Job, Runner } from './job.ts';
+import type { KeySet, ReadSet } from './ops/access.ts';
 
 /** A state of the target that stays as it is. */
 export interface Fork {

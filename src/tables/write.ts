@@ -6,13 +6,13 @@ import { equalBytes } from '../core/bytes.ts';
 import { prepare } from '../core/prepare.ts';
 import { get, has, put, remove } from '../core/tree.ts';
 import { ByreError } from '../errors.ts';
-import { isLarge, planValue, readValue, writeValue } from './cell.ts';
-import { entriesOf } from './index-definition.ts';
 import { type Job, step } from './job.ts';
+import { isLarge, planValue, readValue, writeValue } from './ops/cell.ts';
+import { entriesOf } from './ops/index-definition.ts';
+import { encodeKey, type Key } from './ops/tuple.ts';
+import { decodeKey } from './ops/tuple-read.ts';
 import type { LiveIndex, Schema } from './schema.ts';
 import type { Target } from './target.ts';
-import { encodeKey, type Key } from './tuple.ts';
-import { decodeKey } from './tuple-read.ts';
 
 /** What must hold of the row for the write to happen: nothing, that it is absent, or that it has exactly these bytes. */
 export type Condition = 'any' | 'absent' | Uint8Array;

@@ -8,7 +8,7 @@
  * Numbers: NaN first, then -Infinity … -0 < 0 … Infinity; -0 and 0 are two keys. Strings sort by code point, lone surrogates
  * included. Arrays sort element by element, a prefix first. See docs/tables.md for the bytes.
  */
-import { ByreError } from '../errors.ts';
+import { ByreError } from '../../errors.ts';
 
 export type Key = null | boolean | number | bigint | string | Date | Uint8Array | readonly Key[];
 

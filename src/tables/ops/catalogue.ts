@@ -3,10 +3,10 @@
  * Callers must write a record only in an operation that has named its key to `prepare`. A record's bytes are the same for the same
  * table, so that two branches that make it alike do not conflict.
  */
-import { scan } from '../core/scan.ts';
-import type { Root, Store } from '../core/store.ts';
-import { get } from '../core/tree.ts';
-import { ByreError } from '../errors.ts';
+import { scan } from '../../core/scan.ts';
+import type { Root, Store } from '../../core/store.ts';
+import { get } from '../../core/tree.ts';
+import { ByreError } from '../../errors.ts';
 import { type IndexDefinition, resolveIndex } from './index-definition.ts';
 import { describeKey, TABLES_FACE, type TableLayout } from './layout.ts';
 

@@ -1,7 +1,7 @@
 /** Read and write sets against plain lists. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compareBytes } from '../core/bytes.ts';
+import { compareBytes } from '../../core/bytes.ts';
 import { KeySet, ReadSet } from './access.ts';
 
 const key = fc.uint8Array({ minLength: 1, maxLength: 3, max: 4 });

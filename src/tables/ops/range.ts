@@ -2,8 +2,8 @@
  * Ranges of a table as its callers give them, and as bounds in the tree.
  * Callers must resolve a range once, before the operations that read it: bounds are bytes of their own.
  */
-import { compareBytes } from '../core/bytes.ts';
-import { ByreError } from '../errors.ts';
+import { compareBytes } from '../../core/bytes.ts';
+import { ByreError } from '../../errors.ts';
 import { successor } from './layout.ts';
 import { checkKeyEnd, type Key, writeKey, writeKeyPart } from './tuple.ts';
 

@@ -3,7 +3,7 @@
  * Callers must record a read in the operation that makes it, absences included, and must pass keys that are borrowed only to methods
  * that copy (all of these do).
  */
-import { compareBytes } from '../core/bytes.ts';
+import { compareBytes } from '../../core/bytes.ts';
 
 /** A key as a string of its bytes: what a Set can hold. */
 function named(key: Uint8Array): string {

@@ -3,7 +3,7 @@
  * Callers must not pass bytes that were not written by it: damage is reported as DAMAGED, never guessed at. Nothing that is
  * returned refers to the given bytes.
  */
-import { ByreError } from '../errors.ts';
+import { ByreError } from '../../errors.ts';
 import type { Key } from './tuple.ts';
 
 const scratch = new DataView(new ArrayBuffer(8));

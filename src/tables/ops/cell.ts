@@ -3,12 +3,12 @@
  * Callers must have read everything they need before `writeValue`, and must name its keys to `prepare` by `planValue`.
  */
 
-import { readU32, writeU32 } from '../core/bytes.ts';
-import { CONTENT_BYTES, type ContentRange, readContent, writeContent } from '../core/content.ts';
-import { cellAt, INLINE, kindOf, suffixLength } from '../core/node.ts';
-import type { Root, Store } from '../core/store.ts';
-import { locate, put } from '../core/tree.ts';
-import { ByreError } from '../errors.ts';
+import { readU32, writeU32 } from '../../core/bytes.ts';
+import { CONTENT_BYTES, type ContentRange, readContent, writeContent } from '../../core/content.ts';
+import { cellAt, INLINE, kindOf, suffixLength } from '../../core/node.ts';
+import type { Root, Store } from '../../core/store.ts';
+import { locate, put } from '../../core/tree.ts';
+import { ByreError } from '../../errors.ts';
 
 /** A value in pages begins with its length, a u32: the core keeps lengths of pages only. */
 const LENGTH_BYTES = 4;

@@ -2,8 +2,8 @@
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compareBytes } from '../core/bytes.ts';
-import { isByreError } from '../errors.ts';
+import { compareBytes } from '../../core/bytes.ts';
+import { isByreError } from '../../errors.ts';
 import { encodeKey, type Key, writeKeyPart } from './tuple.ts';
 import { decodeKey, PartReader } from './tuple-read.ts';
 

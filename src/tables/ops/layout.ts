@@ -7,7 +7,7 @@
  * Tables are found by name, not by a number: so two branches that each make a table of one name merge row by row, and a key can be
  * shown without looking anything up.
  */
-import { ByreError } from '../errors.ts';
+import { ByreError } from '../../errors.ts';
 import { checkKeyEnd, type Key, writeKey, writeKeyPart } from './tuple.ts';
 import { readKey, readText } from './tuple-read.ts';
 

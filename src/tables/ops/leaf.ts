@@ -3,9 +3,9 @@
  * Callers must own the row's table by layout: `start` says where the primary key begins in every key of the range. Values are views
  * of the copy: theirs to keep, at the price that one kept value keeps the copy.
  */
-import { HEADER_BYTES, SLOT_BYTES } from '../core/node.ts';
-import { type Entry, type Range, scan } from '../core/scan.ts';
-import type { Root, Store } from '../core/store.ts';
+import { HEADER_BYTES, SLOT_BYTES } from '../../core/node.ts';
+import { type Entry, type Range, scan } from '../../core/scan.ts';
+import type { Root, Store } from '../../core/store.ts';
 import type { Key } from './tuple.ts';
 import { readKey } from './tuple-read.ts';
 

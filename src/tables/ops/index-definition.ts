@@ -3,7 +3,7 @@
  * table, so that forks, merges and checks keep an index right without the program that made it.
  * Callers must pass values as the table's codec returns them.
  */
-import { ByreError } from '../errors.ts';
+import { ByreError } from '../../errors.ts';
 import { checkName } from './layout.ts';
 import type { Key } from './tuple.ts';
 
