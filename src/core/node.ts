@@ -371,6 +371,14 @@ function placeCell(store: Store, frame: number, slot: number, cell: Cell, prefix
   u32[place + 1] = offset + suffix * 0x1_0000;
 }
 
+/** True if a slot's head is not that of its key. */
+export function headFlaw(store: Store, frame: number, slot: number): boolean {
+  const key = keyOf(store, frame, slot);
+  const prefix = prefixLength(store, frame);
+  const head = key.length === prefix ? 0 : headOf(key, prefix);
+  return store.nodes.u32[(frame * store.nodeBytes + HEADER_BYTES + slot * SLOT_BYTES) >>> 2] !== head;
+}
+
 /** The page number in a node's header. */
 export function headerPage(bytes: Uint8Array): number {
   return readU32(bytes, 4);

@@ -49,12 +49,7 @@ let separator: Uint8Array | undefined;
  * Visits the cells of one leaf within the range, in order, and returns the bound to go on with: the next `from`, or the
  * next `to` when `reverse`. Undefined means that the range is done, or that `visit` returned false.
  */
-export function scan(
-  store: Store,
-  root: Root,
-  range: Range,
-  visit: (entry: Entry) => unknown,
-): Uint8Array | undefined {
+export function scan(store: Store, root: Root, range: Range, visit: (entry: Entry) => unknown): Uint8Array | undefined {
   if (root.page === 0) return undefined;
   const { from, to } = range;
   const reverse = range.reverse === true;

@@ -78,6 +78,7 @@ export function* forkBranch(
 
 /** Starts an unnamed branch that ends with {@link releaseUnnamed} or with the process. */
 export function forkUnnamed(state: PoolState, source: OpenBranch): OpenBranch {
+  checkWritable(state);
   if (source.gone) throw noSuchBranch(state, source.name ?? '');
   return adopt(state, undefined, forkRecord(state, source, 'unnamed'), false);
 }
@@ -179,19 +180,21 @@ export interface BranchLimits {
 
 export function* limitBranch(state: PoolState, name: string, limits: BranchLimits): Steps<void> {
   const branch = yield* openBranch(state, name);
-  checkWritable(state);
-  const { root } = branch.record;
-  const { store } = state;
-  const reserved = limits.reservationBytes === undefined ? root.reservedPages : pagesFor(limits.reservationBytes);
-  const more = reserved - root.reservedPages;
-  if (more > 0 && store.space.available - store.reservedPages - store.reservePages < more) {
-    throw new ByreError('ENOSPC', 'the pool has not so much free space to reserve: drop branches or raise its limit');
-  }
-  store.reservedPages += more;
-  root.reservedPages = reserved;
-  if (limits.quotaBytes !== undefined) root.quotaPages = pagesFor(limits.quotaBytes);
-  state.stale.add(branch);
-  state.changed = true;
+  yield* run(state, () => {
+    checkWritable(state);
+    const { root } = branch.record;
+    const { store } = state;
+    const reserved = limits.reservationBytes === undefined ? root.reservedPages : pagesFor(limits.reservationBytes);
+    const more = reserved - root.reservedPages;
+    if (more > 0 && store.space.available - store.reservedPages - store.reservePages < more) {
+      throw new ByreError('ENOSPC', 'the pool has not so much free space to reserve: drop branches or raise its limit');
+    }
+    store.reservedPages += more;
+    root.reservedPages = reserved;
+    if (limits.quotaBytes !== undefined) root.quotaPages = pagesFor(limits.quotaBytes);
+    state.stale.add(branch);
+    state.changed = true;
+  });
 }
 
 /** Releases what was queued, step by step. */

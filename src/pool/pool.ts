@@ -20,13 +20,23 @@ import {
   renameBranch,
   rollbackBranch,
 } from './branches.ts';
+import { type CheckReport, check, scrub } from './check.ts';
 import { commit } from './commit.ts';
 import type { Device } from './device.ts';
+import {
+  diffBranches,
+  type KeyDifference,
+  type KeyRange,
+  type MergeOptions,
+  type MergeReport,
+  mergeBranches,
+} from './merge.ts';
 import { openState } from './open.ts';
 import { type OpenOptions, type PoolOptions, resolveOptions } from './options.ts';
 import { type BothForms, bothForms } from './procedures.ts';
 import type { OpenBranch, PoolState } from './state.ts';
 import { drive, driveSync, type Steps } from './steps.ts';
+import { type BranchUsage, usage } from './usage.ts';
 
 const handles = new WeakMap<OpenBranch, Branch>();
 const pools = new WeakMap<PoolState, Pool>();
@@ -83,6 +93,26 @@ const procedures = {
   /** Sets a branch's quota and reservation. */
   *limit(state: PoolState, name: string, limits: BranchLimits): Steps<void> {
     yield* limitBranch(state, name, limits);
+  },
+  /** Every key that differs between two branches or snapshots; faces say what keys mean. */
+  *diff(state: PoolState, a: string, b: string, range: KeyRange = {}): Steps<KeyDifference[]> {
+    return yield* diffBranches(state, a, b, range);
+  },
+  /** Brings the changes of one branch since the common base into another, key by key; all of them or, on conflicts, none. */
+  *merge(state: PoolState, options: MergeOptions): Steps<MergeReport> {
+    return yield* mergeBranches(state, options);
+  },
+  /** What one branch or snapshot, or each, uses and shares. Walks them. */
+  *usage(state: PoolState, name?: string): Steps<BranchUsage[]> {
+    return yield* usage(state, name);
+  },
+  /** Proves the structure of the pool: every node, every count. */
+  *check(state: PoolState): Steps<CheckReport> {
+    return yield* check(state);
+  },
+  /** `check`, and reads every page from the device to compare it with its hash. */
+  *scrub(state: PoolState): Steps<CheckReport> {
+    return yield* scrub(state);
   },
   /** Makes everything done so far durable. Calls that come while one is in flight share the next. */
   *commit(state: PoolState): Steps<void> {
