@@ -109,7 +109,9 @@ async function stopAt(call: number): Promise<ChildProcess | undefined> {
   child.stdout!.once('readable', () => {
     isThrough = true;
   });
-  await expect.poll(() => isThrough || readFileSync(`/proc/${child.pid}/stat`, 'latin1').includes(') T ')).toBe(true);
+  await expect
+    .poll(() => isThrough || readFileSync(`/proc/${child.pid}/stat`, 'latin1').includes(') T '), { timeout: 20_000 })
+    .toBe(true);
   if (!isThrough) return child;
   child.kill('SIGKILL');
   await once(child, 'exit');
@@ -154,7 +156,7 @@ test('eight processes take the lock 200 times, some are killed, and no two ever 
       child.stdout!.setEncoding('utf8').on('data', (text: string) => {
         for (const line of text.trim().split('\n')) {
           if (line === 'turn') turns++;
-          else if (line === 'ready') killer = setTimeout(() => child.kill('SIGKILL'), Math.random() * 200);
+          else if (line === 'ready') killer = setTimeout(() => child.kill('SIGKILL'), Math.random() * 500);
           else met.push(line);
         }
         if (turns >= 200 || met.length > 0) child.kill('SIGKILL');
