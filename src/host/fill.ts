@@ -13,7 +13,7 @@ import { CONTENT_BYTES } from '../files/ops/keys.ts';
 import type { View } from '../files/ops/view.ts';
 import type { Run } from './memory.ts';
 import { native } from './native.ts';
-import { type HostStat, statOf, timeOf } from './stat.ts';
+import { type HostStat, isSparse, isUnchanged, statOf, timeOf } from './stat.ts';
 
 const PAGE_BYTES = 4096;
 const TRIES = 3;
@@ -36,12 +36,6 @@ interface Piece {
 
 const statDescriptor = (descriptor: number) => statOf(fstatSync(descriptor, { bigint: true }));
 
-const isSame = (a: HostStat, b: HostStat) =>
-  a.size === b.size && a.modifyTime === b.modifyTime && a.changeTime === b.changeTime;
-
-/** A file of which the host keeps less than its size has holes (or is compressed, which looking for holes will tell). */
-const isSparse = (stat: HostStat) => stat.allocatedBytes < stat.size && stat.size > PAGE_BYTES;
-
 export class Filler {
   readonly #view: View;
   readonly #run: Run;
@@ -62,7 +56,7 @@ export class Filler {
     for (let attempt = 1; ; attempt++) {
       const length = this.#readAt(descriptor, 0, Math.min(stat.size, CONTENT_BYTES) + 1, stat.size);
       const after = statDescriptor(descriptor);
-      const steady = length === after.size && isSame(stat, after);
+      const steady = length === after.size && isUnchanged(stat, after);
       stat = after;
       if (!steady && attempt < TRIES) continue;
       if (length > CONTENT_BYTES) return this.#createLarge(parent, name, descriptor, stat);
@@ -108,7 +102,7 @@ export class Filler {
       if (length !== stored) while (!this.#run(() => setAttributes(this.#view, inode, { size: length })));
       stored = length;
       const after = statDescriptor(descriptor);
-      const steady = length === after.size && isSame(stat, after);
+      const steady = length === after.size && isUnchanged(stat, after);
       stat = after;
       if (steady || attempt === TRIES) return { inode, stat, steady, bytesRead: this.#bytesRead, contentChanged };
     }

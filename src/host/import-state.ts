@@ -4,6 +4,7 @@
  */
 import type { FileType } from '../files/ops/record.ts';
 import type { View } from '../files/ops/view.ts';
+import { Batch } from './batch.ts';
 import { Filler } from './fill.ts';
 import type { HostMemory, Run } from './memory.ts';
 import type { ByteString } from './names.ts';
@@ -60,6 +61,7 @@ export class ImportState {
   readonly run: Run;
   readonly memory: HostMemory;
   readonly filler: Filler;
+  readonly batch: Batch;
   /** Of every inode that this import writes. */
   readonly time: bigint;
   /** Whether nobody but imports has written the branch since it was last remembered. */
@@ -98,6 +100,7 @@ export class ImportState {
     this.run = options.run;
     this.memory = options.memory;
     this.filler = new Filler(options.view, options.run);
+    this.batch = new Batch(options.view, options.run);
     this.time = options.time;
     this.trusted = options.trusted;
     this.excluded = options.excluded;

@@ -12,7 +12,7 @@ import { Gone } from './gone.ts';
 import type { Directory, ImportState } from './import-state.ts';
 import { type ByteString, bytesOfName, joinPath, nameOfBytes } from './names.ts';
 import type { Place } from './place.ts';
-import { finishDirectory, guarded, listHost, plantDirectory, plantEntry, typeOfDirent } from './plant.ts';
+import { finishDirectory, flushBatch, guarded, listHost, plantDirectory, plantEntry, plantNew, typeOfDirent } from './plant.ts';
 import type { KnownDirectory, KnownEntry } from './record.ts';
 import { type HostStat, nanosecondsOf, statHost } from './stat.ts';
 import { updateEntry } from './update.ts';
@@ -304,10 +304,9 @@ export class Importer {
         if (state.device === undefined || found.device === state.device) subdirectories.push({ entry, stat: found });
         continue;
       }
-      const entry = plantEntry(state, place, each.name, found?.type ?? 'file');
-      if (entry === undefined) directory.suspect = true;
-      else directory.entries.push(entry);
+      plantNew(state, directory, each.name, found?.type ?? 'file');
     }
+    flushBatch(state, directory);
     finishDirectory(state, directory);
     yield;
     for (const { entry, stat: found } of subdirectories) {

@@ -2,7 +2,7 @@
  * Makes in the branch what the host has and the branch has not: single entries, and whole trees one directory at a time.
  * Callers must have made sure that the branch has no such name, and must finish the directory that they plant into.
  */
-import { closeSync, type Dirent, fstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { closeSync, type Dirent, fstatSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { isByreError } from '../errors.ts';
 import { getAttributes, setAttributes } from '../files/ops/attributes.ts';
 import { create } from '../files/ops/create.ts';
@@ -12,11 +12,13 @@ import type { Directory, ImportState } from './import-state.ts';
 import { type ByteString, bytesOfName, hostPath, joinPath } from './names.ts';
 import { openForReading, type Place } from './place.ts';
 import type { KnownEntry } from './record.ts';
-import { type HostStat, identityOf, isMissing, nanosecondsOf, statHost, statOf, timeOf } from './stat.ts';
-import { importXattrs } from './xattrs.ts';
+import { type HostStat, identityOf, isMissing, isSparse, isUnchanged, nanosecondsOf, statHost, statOf, timeOf } from './stat.ts';
+import { hostXattrNames, importXattrs } from './xattrs.ts';
 
 /** While it is filled, a directory has no bit that would change what is made in it. */
 const BARE_MODE = 0o700;
+/** Files up to this size are made many at a time. */
+const SMALL_BYTES = 64 * 1024;
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException | undefined)?.code ?? '';
 
@@ -48,22 +50,56 @@ export function guarded<T>(state: ImportState, path: ByteString, work: () => T):
 }
 
 /** Makes one entry that is no directory. Undefined if it vanished, cannot be read, or is a directory now. */
-export function plantEntry(
-  state: ImportState,
-  place: Place,
-  name: ByteString,
-  type?: FileType,
-): KnownEntry | undefined {
-  const path = joinPath(place.path, name);
-  return guarded(state, path, () => {
+export function plantEntry(state: ImportState, place: Place, name: ByteString, type?: FileType): KnownEntry | undefined {
+  return guarded(state, joinPath(place.path, name), () => {
     if (type === 'file') return plantFile(state, place, name);
     const stat = statHost(place.accessTo(name));
-    if (stat === undefined) {
-      state.problem('vanished', path, 'it was listed, and then was not there');
-      return undefined;
+    if (stat?.type === 'file') return plantFile(state, place, name);
+    if (stat !== undefined && stat.type !== 'directory') return plantOther(state, place, name, stat);
+    state.problem('vanished', joinPath(place.path, name), 'it was listed, and then was not there');
+    return undefined;
+  });
+}
+
+/** {@link plantEntry} in a directory that this import made: small files wait until there are some, or `flushBatch` is called. */
+export function plantNew(state: ImportState, directory: Directory, name: ByteString, type: FileType): void {
+  const { place, entries } = directory;
+  const known = type === 'file' ? plantSmall(state, directory, name) : plantEntry(state, place, name, type);
+  if (known === undefined) directory.suspect = true;
+  else if (known !== 'waits') entries.push(known);
+}
+
+export function flushBatch(state: ImportState, directory: Directory): void {
+  state.batch.flush(directory.place.inode, ({ name, stat, steady }, inode) => {
+    directory.entries.push(settled(state, name, inode, stat, steady));
+  });
+}
+
+/** Puts a small plain file into the batch; does all of it for any other. */
+function plantSmall(state: ImportState, directory: Directory, name: ByteString): KnownEntry | 'waits' | undefined {
+  const { place } = directory;
+  return guarded(state, joinPath(place.path, name), () => {
+    const path = place.accessTo(name);
+    const descriptor = openForReading(path);
+    try {
+      const stat = statOf(fstatSync(descriptor, { bigint: true }));
+      if (stat.type === 'file' && stat.size <= SMALL_BYTES && stat.links === 1 && !isSparse(stat)) {
+        let room = state.batch.room(stat.size + 1);
+        if (room === undefined) flushBatch(state, directory);
+        room ??= state.batch.room(stat.size + 1)!;
+        const length = readSync(descriptor, room, 0, room.length, 0);
+        const after = statOf(fstatSync(descriptor, { bigint: true }));
+        const isPlain = length === after.size && isUnchanged(stat, after) && hostXattrNames(path, descriptor).length === 0;
+        if (isPlain) {
+          state.report.bytesRead += length;
+          state.batch.add(name, after, true, length);
+          return 'waits';
+        }
+      }
+      return plantOpen(state, place, name, descriptor, stat);
+    } finally {
+      closeSync(descriptor);
     }
-    if (stat.type === 'file') return plantFile(state, place, name);
-    return stat.type === 'directory' ? undefined : plantOther(state, place, name, stat);
   });
 }
 
@@ -83,24 +119,32 @@ function plantLink(state: ImportState, place: Place, name: ByteString, stat: Hos
 }
 
 function plantFile(state: ImportState, place: Place, name: ByteString): KnownEntry | undefined {
-  const path = place.accessTo(name);
-  const descriptor = openForReading(path);
+  const descriptor = openForReading(place.accessTo(name));
   try {
-    const stat = statOf(fstatSync(descriptor, { bigint: true }));
-    if (stat.type !== 'file') {
-      state.problem('vanished', joinPath(place.path, name), 'it became something else while it was read');
-      return undefined;
-    }
-    const known = plantLink(state, place, name, stat);
-    if (known !== undefined) return known;
-    const filled = state.filler.createFile(place.inode, bytesOfName(name), descriptor, stat);
-    state.report.bytesRead += filled.bytesRead;
-    if (!filled.steady) state.problem('unsteady', joinPath(place.path, name), 'it changed each time it was read');
-    importXattrs(state.view, state.run, filled.inode, path, { descriptor, isNew: true });
-    return settled(state, name, filled.inode, filled.stat, filled.steady);
+    return plantOpen(state, place, name, descriptor, statOf(fstatSync(descriptor, { bigint: true })));
   } finally {
     closeSync(descriptor);
   }
+}
+
+function plantOpen(
+  state: ImportState,
+  place: Place,
+  name: ByteString,
+  descriptor: number,
+  stat: HostStat,
+): KnownEntry | undefined {
+  if (stat.type !== 'file') {
+    state.problem('vanished', joinPath(place.path, name), 'it became something else while it was read');
+    return undefined;
+  }
+  const known = plantLink(state, place, name, stat);
+  if (known !== undefined) return known;
+  const filled = state.filler.createFile(place.inode, bytesOfName(name), descriptor, stat);
+  state.report.bytesRead += filled.bytesRead;
+  if (!filled.steady) state.problem('unsteady', joinPath(place.path, name), 'it changed each time it was read');
+  importXattrs(state.view, state.run, filled.inode, place.accessTo(name), { descriptor, isNew: true });
+  return settled(state, name, filled.inode, filled.stat, filled.steady);
 }
 
 function plantOther(state: ImportState, place: Place, name: ByteString, stat: HostStat): KnownEntry | undefined {

@@ -85,3 +85,15 @@ export function isMissing(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
+
+/** Whether a file is as it was at an earlier look at the same file. */
+export function isUnchanged(before: HostStat, after: HostStat): boolean {
+  return (
+    before.size === after.size && before.modifyTime === after.modifyTime && before.changeTime === after.changeTime
+  );
+}
+
+/** A file of which the host keeps less than its size has holes (or is compressed, which looking for holes will tell). */
+export function isSparse(stat: HostStat): boolean {
+  return stat.allocatedBytes < stat.size && stat.size > 4096;
+}
