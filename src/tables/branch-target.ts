@@ -7,6 +7,7 @@ import type { Root } from '../core/store.ts';
 import type { Branch } from '../pool/branch.ts';
 import { adoptRoot } from './adopt.ts';
 import { type Job, step } from './job.ts';
+import type { KeySet, ReadSet } from './ops/access.ts';
 import type { Fork, Target } from './target.ts';
 
 /** An unnamed fork that ends when it is released. What goes wrong then concerns nobody any more: the pool is closed or poisoned. */
@@ -18,10 +19,15 @@ export function forkOf(branch: Branch): { readonly branch: Branch; release(): vo
 export class BranchTarget implements Target {
   readonly branch: Branch;
   readonly store: Branch['store'];
+  readonly reads: ReadSet | undefined;
+  readonly writes: KeySet | undefined;
 
-  constructor(branch: Branch) {
+  /** The sets are given for a transaction's fork. */
+  constructor(branch: Branch, reads?: ReadSet, writes?: KeySet) {
     this.branch = branch;
     this.store = branch.store;
+    this.reads = reads;
+    this.writes = writes;
   }
 
   get root(): Root {
@@ -51,7 +57,7 @@ export class BranchTarget implements Target {
       const basePage = branch.root.page;
       const fork = forkOf(branch);
       try {
-        const result = yield* work(new BranchTarget(fork.branch));
+        const result = yield* work(new BranchTarget(fork.branch, this.reads, this.writes));
         if (yield* step(() => adoptRoot(store, branch.root, fork.branch.root, basePage))) return result;
       } finally {
         fork.release();
