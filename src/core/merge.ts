@@ -50,13 +50,19 @@ export function changesFrom(
 }
 
 /**
- * Brings one change into `into`, which must be writable. Returns the conflict if `into` changed the key too, to something
- * else; then nothing is written. One operation.
+ * Brings one change into `into`, which must be writable. Returns the conflict if `into` changed the key too; then nothing is
+ * written. Two equal changes agree, unless `strict`: for a transaction the second one is a lost update. One operation.
  */
-export function applyChange(store: Store, into: Root, from: Root, change: KeyChange): KeyConflict | undefined {
+export function applyChange(
+  store: Store,
+  into: Root,
+  from: Root,
+  change: KeyChange,
+  strict = false,
+): KeyConflict | undefined {
   const { key, base, theirs } = change;
   const ours = sideOf(store, into, key);
-  if (sameSide(ours, theirs)) return undefined;
+  if (!strict && sameSide(ours, theirs)) return undefined;
   if (!sameSide(ours, base)) return { key, base, ours: keep(ours), theirs };
   takeCell(store, into, from, key, theirs !== undefined);
   return undefined;

@@ -20,7 +20,7 @@ export const INLINE = 0;
 export const EXTENTS = 1;
 /** One page reference of an extents value: page u32, checksum u32. */
 export const EXTENT_REF_BYTES = 8;
-const LENGTH_MASK = 0x3fff;
+export const LENGTH_MASK = 0x3fff;
 
 /** A cell outside its node: the full key and the value, or a child reference as 12 bytes. */
 export interface Cell {

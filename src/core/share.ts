@@ -28,7 +28,10 @@ export function own(store: Store, page: number): number {
   const { nodes, counts } = store;
   const frame = nodes.find(page);
   assert(frame >= 0, 'a node to own is not resident');
-  if (counts.isOwned(page)) return frame;
+  if (counts.isOwned(page)) {
+    nodes.markDirty(frame);
+    return frame;
+  }
   const copy = store.allocateNode();
   if (counts.count(page) === 1) {
     nodes.rename(frame, copy);

@@ -69,8 +69,8 @@ export class Store {
   attempt = 0;
   /** Whose quota the pages of the running operation are charged to. */
   charged: Root | undefined;
-  /** Memory for the slow paths of nodes, never used across calls. */
-  readonly scratch: Uint8Array;
+  /** Told of every root that changes, while the operation that changes it still runs. */
+  onTouch: ((root: Root) => void) | undefined;
 
   constructor(options: StoreOptions) {
     const { nodeBytes, cacheBytes } = options;
@@ -83,7 +83,6 @@ export class Store {
     this.data = new Frames(PAGE_BYTES, Math.max(2 * MIN_FRAMES, Math.floor((cacheBytes * 0.4) / PAGE_BYTES)));
     this.counts = new Counts();
     this.space = new Space(this.counts, options.limitPages);
-    this.scratch = new Uint8Array(nodeBytes);
   }
 
   /** Begins an operation; its runner calls this before each attempt. */
@@ -118,6 +117,7 @@ export class Store {
     root.low = 0;
     root.high = 0;
     this.dirtyRoots.add(root);
+    this.onTouch?.(root);
   }
 
   allocateNode(): number {

@@ -51,6 +51,23 @@ export class Branch {
     return this.open.record.root;
   }
 
+  /** The state that it was forked from; it can be read and compared with. */
+  get base(): Root | undefined {
+    return this.open.record.ancestry[0]?.root;
+  }
+
+  /** Calls `listener` soon after the branch's content changed, by whatever means in this process. Returns how to stop. */
+  onChange(listener: () => void): () => void {
+    const { listeners } = this.state;
+    const own = listeners.get(this.open) ?? new Set();
+    own.add(listener);
+    listeners.set(this.open, own);
+    return () => {
+      own.delete(listener);
+      if (own.size === 0) listeners.delete(this.open);
+    };
+  }
+
   /** Runs an operation, waiting where the device makes it. */
   run<T>(operation: () => T): Promise<T> {
     return runAsync(this.state, operation);

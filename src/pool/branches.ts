@@ -105,7 +105,6 @@ export function* rollbackBranch(state: PoolState, name: string, to: string): Ste
   yield* run(state, () => {
     checkWritable(state);
     replaceRoot(state, branch, source.record.root);
-    state.store.wrote = true;
   });
   yield* reclaim(state);
 }
@@ -120,8 +119,25 @@ export function replaceRoot(state: PoolState, branch: OpenBranch, root: Root): v
   own.page = copy.page;
   own.low = copy.low;
   own.high = copy.high;
+  store.wrote = true;
   store.dirtyRoots.add(own);
   branch.version++;
+  state.tell(own);
+}
+
+/**
+ * Gives a branch the content of an unnamed fork of it, if nothing has changed the branch since the fork; false if something
+ * has. The fork goes on.
+ */
+export function* adoptFork(state: PoolState, into: OpenBranch, fork: OpenBranch): Steps<boolean> {
+  return yield* run(state, () => {
+    checkWritable(state);
+    if (into.gone || fork.gone) throw noSuchBranch(state, (into.gone ? into : fork).name ?? 'unnamed fork');
+    // The fork's own reference keeps the page from being used for anything else, so the number tells.
+    if (fork.record.ancestry[0]?.root.page !== into.record.root.page) return false;
+    replaceRoot(state, into, fork.record.root);
+    return true;
+  });
 }
 
 export function* renameBranch(state: PoolState, from: string, to: string): Steps<void> {

@@ -133,11 +133,11 @@ function nextCounts(state: PoolState): NextCounts {
   counts.shrink();
   const tailPages = mergeRuns([...state.counts.tailPages, ...counts.changedPages()]);
   const tail = encodeRuns(counts.runsOf(tailPages));
-  if (tail.length <= SUPERBLOCK_TAIL_BYTES) {
+  if (tail.length <= SUPERBLOCK_TAIL_BYTES && !state.foldCounts) {
     return { stored: { base, log, tailPages, tail }, written: [], abandon: () => {} };
   }
   const logPages = log.reduce((sum, ref) => sum + ref.pages, 0);
-  const folds = log.length >= LOG_RECORDS || logPages > Math.max(LOG_PAGES, base.pages * LOG_PART);
+  const folds = state.foldCounts || log.length >= LOG_RECORDS || logPages > Math.max(LOG_PAGES, base.pages * LOG_PART);
   return folds ? foldCounts(state) : appendCounts(state, tailPages);
 }
 
@@ -206,6 +206,7 @@ function finishSeal(state: PoolState, stored: StoredCounts): Sealed {
   store.space.closeWindows();
   const pageCount = store.counts.shrink();
   Object.assign(state.counts, stored);
+  state.foldCounts = false;
   const held = store.counts.seal();
   const { directory } = state;
   const superblock = encodeSuperblock(
@@ -240,4 +241,4 @@ function* cutDevice(state: PoolState): Steps<void> {
 }
 
 /** The device is cut only when that gives back at least so much. */
-const CUT_BYTES = 4 << 20;
+const CUT_BYTES = 2 << 20;

@@ -69,7 +69,13 @@ test('random operations on forks agree with maps', () => {
     {
       weight: 2,
       arbitrary: fc.record({
-        kind: fc.constantFrom('fork' as const, 'commit' as const, 'drop' as const, 'reopen' as const),
+        kind: fc.constantFrom(
+          'fork' as const,
+          'commit' as const,
+          'drop' as const,
+          'reopen' as const,
+          'compact' as const,
+        ),
         branch: fc.nat(5),
         key: keyOf,
         size: fc.nat(9),
@@ -99,7 +105,8 @@ test('random operations on forks agree with maps', () => {
             pool.forkSync(name, to);
             names.push(to);
             models.set(to, new Map(model));
-          } else if (kind === 'commit') pool.commitSync();
+          } else if (kind === 'compact') pool.compactSync();
+          else if (kind === 'commit') pool.commitSync();
           else if (kind === 'drop' && names.length > 1) {
             pool.dropSync(name);
             names = names.filter((other) => other !== name);

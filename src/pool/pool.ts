@@ -7,6 +7,7 @@ import { PAGE_BYTES, pagesFor } from '../core/bytes.ts';
 import { ByreError } from '../errors.ts';
 import { Branch } from './branch.ts';
 import {
+  adoptFork,
   type BranchInfo,
   type BranchLimits,
   createBranch,
@@ -22,6 +23,7 @@ import {
 } from './branches.ts';
 import { type CheckReport, check, scrub } from './check.ts';
 import { commit } from './commit.ts';
+import { type CompactReport, compact } from './compact.ts';
 import type { Device } from './device.ts';
 import {
   diffBranches,
@@ -76,6 +78,13 @@ const procedures = {
   *release(state: PoolState, branch: Branch): Steps<void> {
     yield* releaseUnnamed(state, opened(state, branch));
   },
+  /**
+   * Gives a branch the content of an unnamed fork of it, unless the branch has changed since the fork: then false, and
+   * nothing is done.
+   */
+  *adopt(state: PoolState, into: Branch, fork: Branch): Steps<boolean> {
+    return yield* adoptFork(state, opened(state, into), opened(state, fork));
+  },
   /** Sets a branch to the state of a snapshot or of another branch. */
   *rollback(state: PoolState, branch: string, to: string): Steps<void> {
     yield* rollbackBranch(state, branch, to);
@@ -113,6 +122,10 @@ const procedures = {
   /** `check`, and reads every page from the device to compare it with its hash. */
   *scrub(state: PoolState): Steps<CheckReport> {
     return yield* scrub(state);
+  },
+  /** Moves pages from the end of the pool to free ones at its beginning, and gives the end back. */
+  *compact(state: PoolState): Steps<CompactReport> {
+    return yield* compact(state);
   },
   /** Makes everything done so far durable. Calls that come while one is in flight share the next. */
   *commit(state: PoolState): Steps<void> {

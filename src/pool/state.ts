@@ -62,6 +62,8 @@ export class PoolState {
   heldPages: PageRuns = [];
   /** Something besides branches and directory has changed: limits, numbers, counts. */
   changed = false;
+  /** The next commit stores all counts anew, in low pages. */
+  foldCounts = false;
   closed = false;
   poison: ByreError | undefined;
   /** An operation is running; none may begin inside it. */
@@ -77,6 +79,22 @@ export class PoolState {
     this.poolId = poolId;
     this.readOnly = readOnly;
     this.directory = emptyRoot(readOnly);
+    store.onTouch = (root) => this.tell(root);
+  }
+
+  /** Who wants to know when an open branch changes. */
+  readonly listeners = new Map<OpenBranch, Set<() => void>>();
+  private readonly told = new Set<OpenBranch>();
+
+  /** Tells a branch's listeners, once for everything that happens until they are called. */
+  tell(root: Root): void {
+    const branch = this.branchOf.get(root);
+    if (!branch || branch.record.root !== root || !this.listeners.has(branch) || this.told.has(branch)) return;
+    this.told.add(branch);
+    queueMicrotask(() => {
+      this.told.delete(branch);
+      for (const listener of this.listeners.get(branch) ?? []) listener();
+    });
   }
 
   /** Throws if nothing can be done with the pool any more. */
