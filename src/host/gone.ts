@@ -31,6 +31,8 @@ export class Gone {
   readonly #lost = new Map<string, Lost>();
   readonly #byHostInode = new Map<bigint, Lost>();
   #unlisted: Lost[] = [];
+  /** Names that have moved away, though a directory's memory may still have them. */
+  readonly #taken = new Set<string>();
 
   constructor(state: ImportState) {
     this.#state = state;
@@ -41,6 +43,7 @@ export class Gone {
   }
 
   add(parent: number, entry: KnownEntry): void {
+    if (this.isTaken(parent, entry.name)) return;
     const lost: Lost = { parent, entry, within: undefined, settled: false };
     this.#lost.set(keyOf(parent, entry.name), lost);
     this.#unlisted.push(lost);
@@ -57,6 +60,12 @@ export class Gone {
 
   take(lost: Lost): void {
     lost.settled = true;
+    this.#taken.add(keyOf(lost.parent, lost.entry.name));
+  }
+
+  /** Whether the branch has lost this name to a move already. */
+  isTaken(parent: number, name: ByteString): boolean {
+    return this.#taken.size > 0 && this.#taken.has(keyOf(parent, name));
   }
 
   /** What still has this name in the branch although the host has it no longer. */

@@ -12,7 +12,16 @@ import { Gone } from './gone.ts';
 import type { Directory, ImportState } from './import-state.ts';
 import { type ByteString, bytesOfName, joinPath, nameOfBytes } from './names.ts';
 import type { Place } from './place.ts';
-import { finishDirectory, flushBatch, guarded, listHost, plantDirectory, plantEntry, plantNew, typeOfDirent } from './plant.ts';
+import {
+  finishDirectory,
+  flushBatch,
+  guarded,
+  listHost,
+  plantDirectory,
+  plantEntry,
+  plantNew,
+  typeOfDirent,
+} from './plant.ts';
 import type { KnownDirectory, KnownEntry } from './record.ts';
 import { type HostStat, nanosecondsOf, statHost } from './stat.ts';
 import { updateEntry } from './update.ts';
@@ -54,9 +63,9 @@ export class Importer {
   }
 
   /** A directory that both sides have. */
-  *#compare(place: Place, stat: HostStat, known: KnownDirectory | undefined): Generator<void> {
-    const entries = this.#entriesOf(place.inode, known);
-    const isAsKnown = entries === known?.entries && isUnchangedDirectory(stat, known);
+  *#compare(place: Place, stat: HostStat, memory: KnownDirectory | undefined): Generator<void> {
+    const entries = this.#entriesOf(place.inode, memory);
+    const isAsKnown = entries === memory?.entries && isUnchangedDirectory(stat, memory);
     const names = isAsKnown ? entries.map((entry) => entry.name) : this.#listNames(place);
     if (names === undefined) return;
     const directory: Directory = {
@@ -72,7 +81,8 @@ export class Importer {
     let at = 0;
     for (const name of names) {
       while (at < entries.length && entries[at]!.name < name) this.#lose(directory, entries[at++]!);
-      const entry = at < entries.length && entries[at]!.name === name ? entries[at++] : undefined;
+      const known = at < entries.length && entries[at]!.name === name ? entries[at++] : undefined;
+      const entry = known !== undefined && this.#gone.isTaken(place.inode, name) ? undefined : known;
       const path = `${place.hostPath}/${name}`;
       if (this.#state.isExcluded(path)) continue;
       const found = guarded(this.#state, joinPath(place.path, name), () =>

@@ -74,6 +74,11 @@ export class Place {
     return `${this.access()}/${name}`;
   }
 
+  /** A path of this directory as its parent has it: for what concerns the entry, not what lies in it. */
+  outside(): ByteString {
+    return this.parent === undefined ? this.hostPath : this.parent.accessTo(this.#name);
+  }
+
   close(): void {
     if (this.#descriptor >= 0) closeSync(this.#descriptor);
     this.#descriptor = -1;

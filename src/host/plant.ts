@@ -12,7 +12,17 @@ import type { Directory, ImportState } from './import-state.ts';
 import { type ByteString, bytesOfName, hostPath, joinPath } from './names.ts';
 import { openForReading, type Place } from './place.ts';
 import type { KnownEntry } from './record.ts';
-import { type HostStat, identityOf, isMissing, isSparse, isUnchanged, nanosecondsOf, statHost, statOf, timeOf } from './stat.ts';
+import {
+  type HostStat,
+  identityOf,
+  isMissing,
+  isSparse,
+  isUnchanged,
+  nanosecondsOf,
+  statHost,
+  statOf,
+  timeOf,
+} from './stat.ts';
 import { hostXattrNames, importXattrs } from './xattrs.ts';
 
 /** While it is filled, a directory has no bit that would change what is made in it. */
@@ -50,7 +60,12 @@ export function guarded<T>(state: ImportState, path: ByteString, work: () => T):
 }
 
 /** Makes one entry that is no directory. Undefined if it vanished, cannot be read, or is a directory now. */
-export function plantEntry(state: ImportState, place: Place, name: ByteString, type?: FileType): KnownEntry | undefined {
+export function plantEntry(
+  state: ImportState,
+  place: Place,
+  name: ByteString,
+  type?: FileType,
+): KnownEntry | undefined {
   return guarded(state, joinPath(place.path, name), () => {
     if (type === 'file') return plantFile(state, place, name);
     const stat = statHost(place.accessTo(name));
@@ -89,7 +104,8 @@ function plantSmall(state: ImportState, directory: Directory, name: ByteString):
         room ??= state.batch.room(stat.size + 1)!;
         const length = readSync(descriptor, room, 0, room.length, 0);
         const after = statOf(fstatSync(descriptor, { bigint: true }));
-        const isPlain = length === after.size && isUnchanged(stat, after) && hostXattrNames(path, descriptor).length === 0;
+        const isPlain =
+          length === after.size && isUnchanged(stat, after) && hostXattrNames(path, descriptor).length === 0;
         if (isPlain) {
           state.report.bytesRead += length;
           state.batch.add(name, after, true, length);

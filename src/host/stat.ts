@@ -88,9 +88,7 @@ export function isMissing(error: unknown): boolean {
 
 /** Whether a file is as it was at an earlier look at the same file. */
 export function isUnchanged(before: HostStat, after: HostStat): boolean {
-  return (
-    before.size === after.size && before.modifyTime === after.modifyTime && before.changeTime === after.changeTime
-  );
+  return before.size === after.size && before.modifyTime === after.modifyTime && before.changeTime === after.changeTime;
 }
 
 /** A file of which the host keeps less than its size has holes (or is compressed, which looking for holes will tell). */

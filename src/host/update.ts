@@ -89,11 +89,12 @@ function settle(
   const { view, run, report } = state;
   state.count(stat.type);
   const remembered = state.remember(entry.name, entry.inode, stat, found.steady);
-  if (!found.changed && !differs(attributes, stat)) {
+  if (found.changed || differs(attributes, stat)) report.changed++;
+  else {
     report.unchanged++;
-    return { ...remembered, branchTime: nanosecondsOf(attributes.changeTime) };
+    if (attributes.links < 2) return { ...remembered, branchTime: nanosecondsOf(attributes.changeTime) };
+    // Its other names may yet come and go: with this import's time now, it will have that afterwards, too.
   }
-  report.changed++;
   const changes = {
     mode: stat.mode,
     uid: stat.uid,
@@ -120,6 +121,12 @@ function updateFile(state: ImportState, directory: Directory, entry: KnownEntry)
       return undefined;
     }
     const attributes = run(() => getAttributes(view, entry.inode));
+    if (stat.links > 1 && state.linked.get(identityOf(stat)) === entry.inode) {
+      // Another name of it has been seen to already.
+      state.report.unchanged++;
+      state.count('file');
+      return state.remember(entry.name, entry.inode, stat);
+    }
     const relinked = relink(state, directory, entry, stat, attributes);
     if (relinked !== undefined) return relinked;
     const filled = state.filler.refill(entry.inode, attributes.size, descriptor, stat);
