@@ -3,6 +3,9 @@
  * An operation of the face does a bounded piece; the loops over pieces are here. Callers must not use it inside an operation.
  */
 import { isByreError } from '../../../src/errors.ts';
+import type { Changes } from '../../../src/files/changes.ts';
+import type { Context } from '../../../src/files/context.ts';
+import type { OpenInodes } from '../../../src/files/opened.ts';
 import { getAttributes, setAttributes } from '../../../src/files/ops/attributes.ts';
 import { read, write } from '../../../src/files/ops/content.ts';
 import { copyRange } from '../../../src/files/ops/copy.ts';
@@ -30,20 +33,42 @@ import type {
 const ENTRIES_PER_OPERATION = 128;
 const capability = new TextEncoder().encode('security.capability');
 
-/** Runs an operation until it is through. */
-export type RunOperation = <T>(operation: () => T) => T;
-
 export class BranchFiles implements FileSystem {
-  readonly readOnly: boolean;
+  /** True while this file system tells others of a change that the kernel asked for. */
+  telling = false;
+  private readonly context: Context;
   private readonly view: View;
-  private readonly run: RunOperation;
+  private readonly opened: OpenInodes;
+  private readonly changes: Changes;
   private readonly numbers: () => StatfsNumbers;
 
-  constructor(view: View, run: RunOperation, numbers: () => StatfsNumbers) {
-    this.view = view;
-    this.run = run;
+  constructor(context: Context, numbers: () => StatfsNumbers) {
+    this.context = context;
+    this.view = context.view;
+    this.opened = context.opened;
+    this.changes = context.changes;
     this.numbers = numbers;
-    this.readOnly = view.readOnly;
+  }
+
+  get readOnly(): boolean {
+    return this.view.readOnly;
+  }
+
+  private run<T>(operation: () => T): T {
+    return this.context.runSync(operation);
+  }
+
+  /** Tells whoever watches the branch in this process that a name has changed. */
+  private tellName(parent: number, name: Uint8Array, inode: number): void {
+    this.telling = true;
+    this.changes.named(parent, name, inode);
+    this.telling = false;
+  }
+
+  private tellContent(inode: number): void {
+    this.telling = true;
+    this.changes.changed(inode);
+    this.telling = false;
   }
 
   now(): Time {
@@ -64,10 +89,13 @@ export class BranchFiles implements FileSystem {
   setAttributes(inode: number, changes: AttributeChanges): void {
     while (!this.run(() => setAttributes(this.view, inode, changes)));
     if (changes.clearPrivileges === true) this.dropCapabilities(inode);
+    this.tellContent(inode);
   }
 
   create(parent: number, name: Uint8Array, node: NewNode): number {
-    return this.run(() => create(this.view, parent, name, node));
+    const inode = this.run(() => create(this.view, parent, name, node));
+    this.tellName(parent, name, inode);
+    return inode;
   }
 
   createUnnamed(_parent: number, node: NewNode): number {
@@ -76,14 +104,19 @@ export class BranchFiles implements FileSystem {
 
   link(inode: number, parent: number, name: Uint8Array): void {
     this.run(() => link(this.view, inode, parent, name));
+    this.tellName(parent, name, inode);
   }
 
   unlink(parent: number, name: Uint8Array): Removed {
-    return this.run(() => unlink(this.view, parent, name));
+    const removed = this.run(() => unlink(this.view, parent, name));
+    this.tellName(parent, name, removed.inode);
+    return removed;
   }
 
   removeDirectory(parent: number, name: Uint8Array): Removed {
-    return this.run(() => removeDirectory(this.view, parent, name));
+    const removed = this.run(() => removeDirectory(this.view, parent, name));
+    this.tellName(parent, name, removed.inode);
+    return removed;
   }
 
   rename(
@@ -93,7 +126,14 @@ export class BranchFiles implements FileSystem {
     toName: Uint8Array,
     options: { readonly noReplace: boolean; readonly exchange: boolean },
   ): Removed | undefined {
-    return this.run(() => rename(this.view, fromParent, fromName, toParent, toName, options));
+    let moved = 0;
+    const replaced = this.run(() => {
+      moved = lookup(this.view, fromParent, fromName);
+      return rename(this.view, fromParent, fromName, toParent, toName, options);
+    });
+    this.tellName(fromParent, fromName, moved);
+    this.tellName(toParent, toName, moved);
+    return replaced;
   }
 
   parentOf(inode: number): number {
@@ -141,19 +181,23 @@ export class BranchFiles implements FileSystem {
       if (done === 0 || !isByreError(error)) throw error;
     }
     if (clearPrivileges) this.dropCapabilities(inode);
+    this.tellContent(inode);
     return done;
   }
 
   allocate(inode: number, from: number, to: number, keepSize: boolean): void {
     this.run(() => allocate(this.view, inode, from, to, { keepSize }));
+    this.tellContent(inode);
   }
 
   punchHole(inode: number, from: number, to: number): void {
     for (let at = from; at < to; ) at = this.run(() => punchHole(this.view, inode, at, to));
+    this.tellContent(inode);
   }
 
   zeroRange(inode: number, from: number, to: number, keepSize: boolean): void {
     for (let at = from; at < to; ) at = this.run(() => zeroRange(this.view, inode, at, to, { keepSize }));
+    this.tellContent(inode);
   }
 
   seekData(inode: number, offset: number): number {
@@ -185,6 +229,7 @@ export class BranchFiles implements FileSystem {
     } catch (error) {
       if (done === 0 || !isByreError(error)) throw error;
     }
+    this.tellContent(toInode);
     return done;
   }
 
@@ -194,6 +239,7 @@ export class BranchFiles implements FileSystem {
 
   setXattr(inode: number, name: Uint8Array, value: Uint8Array, options: { create: boolean; replace: boolean }): void {
     this.run(() => setXattr(this.view, inode, name, value, options));
+    this.tellContent(inode);
   }
 
   listXattrs(inode: number): readonly Uint8Array[] {
@@ -202,6 +248,19 @@ export class BranchFiles implements FileSystem {
 
   removeXattr(inode: number, name: Uint8Array): void {
     this.run(() => removeXattr(this.view, inode, name));
+    this.tellContent(inode);
+  }
+
+  hold(inode: number): void {
+    this.opened.hold(inode);
+  }
+
+  drop(inode: number): boolean {
+    return this.opened.drop(inode);
+  }
+
+  orphaned(inode: number): boolean {
+    return this.opened.orphaned(inode);
   }
 
   release(inode: number): boolean {

@@ -92,6 +92,12 @@ export interface FileSystem {
   setXattr(inode: number, name: Uint8Array, value: Uint8Array, options: { create: boolean; replace: boolean }): void;
   listXattrs(inode: number): readonly Uint8Array[];
   removeXattr(inode: number, name: Uint8Array): void;
+  /** The kernel knows the inode from now on: without names it lives on. */
+  hold(inode: number): void;
+  /** The kernel has forgotten it. True if it has no name left and nobody else uses it: `release` it. */
+  drop(inode: number): boolean;
+  /** It has lost its last name. True if nobody uses it: `release` it. */
+  orphaned(inode: number): boolean;
   /** Gives back the room of an inode without names that nobody uses any more. True when all of it is gone; else call again. */
   release(inode: number): boolean;
   statfs(): StatfsNumbers;

@@ -108,7 +108,7 @@ function appendFull(
     const { inode } = attributes;
     const next = FIRST_COOKIE - 1 + handle.names.length;
     appendFullRecord(reply, nodeLowOf(inode), nodeHighOf(slot, inode), next, attributes, name, validity);
-    server.nodes.remember(slot, inode);
+    server.remember(slot, inode);
   }
 }
 

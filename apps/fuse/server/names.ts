@@ -67,7 +67,7 @@ function tmpfile(server: Server, request: Request, reply: Reply): void {
   const node = newNode(request, 'file', request.u32(createIn.mode), 0);
   const inode = server.files.createUnnamed(server.inode, node);
   server.sendEntry(server.files.getAttributes(inode));
-  server.nodes.orphan(server.slot, inode);
+  server.orphan(inode);
   reply.open(0, server.openFlags());
 }
 
@@ -80,18 +80,17 @@ function link(server: Server, request: Request, reply: Reply): void {
   }
   const inode = inodeOf(low, high);
   server.files.link(inode, server.inode, request.firstName());
-  server.nodes.adopted(server.slot, inode);
   server.sendEntry(server.files.getAttributes(inode));
 }
 
 function unlink(server: Server, request: Request): void {
   const removed = server.files.unlink(server.inode, request.firstName());
-  if (removed.links === 0) server.nodes.orphan(server.slot, removed.inode);
+  if (removed.links === 0) server.orphan(removed.inode);
 }
 
 function rmdir(server: Server, request: Request): void {
   const removed = server.files.removeDirectory(server.inode, request.firstName());
-  if (removed.links === 0) server.nodes.orphan(server.slot, removed.inode);
+  if (removed.links === 0) server.orphan(removed.inode);
 }
 
 function move(server: Server, request: Request, reply: Reply, flags: number): void {
@@ -110,7 +109,7 @@ function move(server: Server, request: Request, reply: Reply, flags: number): vo
   const toParent = inodeOf(low, high);
   const options = { noReplace, exchange };
   const replaced = server.files.rename(server.inode, request.firstName(), toParent, request.secondName(), options);
-  if (replaced !== undefined && replaced.links === 0) server.nodes.orphan(server.slot, replaced.inode);
+  if (replaced !== undefined && replaced.links === 0) server.orphan(replaced.inode);
 }
 
 function rename(server: Server, request: Request, reply: Reply): void {

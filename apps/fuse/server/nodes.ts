@@ -29,61 +29,42 @@ export function nodeHighOf(slot: number, inode: number): number {
   return ((slot << SLOT_SHIFT) | high) >>> 0;
 }
 
-export interface Orphan {
-  readonly slot: number;
-  readonly inode: number;
-}
-
-/** What the kernel knows of: lookups per node, and which nodes have lost their last name meanwhile. */
+/** How often the kernel was told of each node and has not forgotten it since. */
 export class Nodes {
   private readonly slots: (Map<number, number> | undefined)[] = [];
-  private readonly orphans: (Set<number> | undefined)[] = [];
-  /** Orphans that nobody knows any more; whoever serves takes them from the end and releases them. */
-  readonly abandoned: Orphan[] = [];
 
-  /** Counts one lookup. */
-  remember(slot: number, inode: number): void {
+  /** Counts one lookup. True if it is the first. */
+  remember(slot: number, inode: number): boolean {
     let lookups = this.slots[slot];
     if (lookups === undefined) {
       lookups = new Map();
       this.slots[slot] = lookups;
     }
-    lookups.set(inode, (lookups.get(inode) ?? 0) + 1);
+    const before = lookups.get(inode);
+    lookups.set(inode, (before ?? 0) + 1);
+    return before === undefined;
   }
 
   lookups(slot: number, inode: number): number {
     return this.slots[slot]?.get(inode) ?? 0;
   }
 
-  /** Takes `count` lookups back. A kernel that forgets more than it was told gets away with it. */
-  forget(slot: number, inode: number, count: number): void {
+  /** Takes `count` lookups back. True if none are left. A kernel that forgets more than it was told gets away with it. */
+  forget(slot: number, inode: number, count: number): boolean {
     const lookups = this.slots[slot];
-    const left = (lookups?.get(inode) ?? 0) - count;
-    if (left > 0) {
-      lookups!.set(inode, left);
-      return;
+    const before = lookups?.get(inode);
+    if (lookups === undefined || before === undefined) return false;
+    if (before > count) {
+      lookups.set(inode, before - count);
+      return false;
     }
-    lookups?.delete(inode);
-    if (this.orphans[slot]?.delete(inode) === true) this.abandoned.push({ slot, inode });
+    lookups.delete(inode);
+    return true;
   }
 
-  /** An inode has lost its last name: it is released when the kernel forgets it, or now if the kernel does not know it. */
-  orphan(slot: number, inode: number): void {
-    if (this.lookups(slot, inode) === 0) {
-      this.abandoned.push({ slot, inode });
-      return;
-    }
-    let orphans = this.orphans[slot];
-    if (orphans === undefined) {
-      orphans = new Set();
-      this.orphans[slot] = orphans;
-    }
-    orphans.add(inode);
-  }
-
-  /** An orphan was linked to a name again. */
-  adopted(slot: number, inode: number): void {
-    this.orphans[slot]?.delete(inode);
+  /** Slots of which the kernel knows anything. */
+  knownSlots(): number[] {
+    return [...this.slots.keys()].filter((slot) => (this.slots[slot]?.size ?? 0) > 0);
   }
 
   /** Every inode of a slot that the kernel knows. */
@@ -91,12 +72,7 @@ export class Nodes {
     return [...(this.slots[slot]?.keys() ?? [])];
   }
 
-  /** The end of the mount: the kernel forgets everything without saying so. */
-  forgetAll(): void {
-    for (const [slot, orphans] of this.orphans.entries()) {
-      for (const inode of orphans ?? []) this.abandoned.push({ slot, inode });
-    }
+  clear(): void {
     this.slots.length = 0;
-    this.orphans.length = 0;
   }
 }

@@ -27,6 +27,8 @@ export interface ServerOptions {
   readonly cacheSeconds: number;
   /** Lets the kernel gather writes and send them later. Faster, but a full pool is then met at fsync or close. */
   readonly writeback: boolean;
+  /** Whoever changes a branch behind the kernel's back says so; otherwise the kernel watches times and sizes itself. */
+  readonly changesAreTold: boolean;
   /** Opens without a message. Not where writing to some of the branches must fail at open. */
   readonly silentOpen: boolean;
 }
@@ -35,8 +37,12 @@ export const defaultServerOptions: ServerOptions = {
   maxWriteBytes: 1024 * 1024,
   cacheSeconds: 3600,
   writeback: false,
+  changesAreTold: true,
   silentOpen: true,
 };
+
+/** The protocol from which all names of a mount can be made to be looked up anew. */
+export const EPOCH_MINOR = 44;
 
 /** How long a list of branches may be kept: not at all. A fork made by any means appears at once. */
 const listValidity: Validity = { entrySeconds: 0, attributeSeconds: 0 };
@@ -44,6 +50,12 @@ const listValidity: Validity = { entrySeconds: 0, attributeSeconds: 0 };
 const handlers = new Array<Handler | undefined>(OPERATION_COUNT).fill(undefined);
 for (const group of [sessionHandlers, nameHandlers, attributeHandlers, dataHandlers, listingHandlers, xattrHandlers]) {
   for (const [code, handler] of group) handlers[code] = handler;
+}
+
+/** An inode without names that nobody uses any more. */
+interface Abandoned {
+  readonly slot: number;
+  readonly inode: number;
 }
 
 /** Steps of releasing orphans that are done after one request, so that no request waits long for another's rubbish. */
@@ -55,6 +67,7 @@ export class Server {
   readonly request: Request;
   readonly reply: Reply;
   readonly nodes = new Nodes();
+  private readonly abandoned: Abandoned[] = [];
   readonly directories = new Map<number, DirectoryHandle>();
   nextHandle = 1;
   /** Set by INIT: the minor version of the protocol that is spoken. */
@@ -69,7 +82,7 @@ export class Server {
   slot = 0;
   inode = 0;
   files!: FileSystem;
-  private readonly validity: Validity;
+  private validity: Validity;
 
   constructor(world: World, options: Partial<ServerOptions> = {}) {
     this.world = world;
@@ -89,7 +102,7 @@ export class Server {
     reply.begin(request);
     if (refused > 0) reply.fail(refused);
     else this.run(handlers[request.operation]);
-    if (this.nodes.abandoned.length > 0) this.releaseSome(RELEASE_STEPS);
+    if (this.abandoned.length > 0) this.releaseSome(RELEASE_STEPS);
     reply.finish();
     return reply.wanted ? reply.length : 0;
   }
@@ -115,6 +128,14 @@ export class Server {
     }
   }
 
+  /** The kernel has said which protocol it speaks. One that cannot drop all names at once keeps them for a second at most. */
+  begin(minor: number): void {
+    this.minor = minor;
+    const { cacheSeconds } = this.options;
+    const entrySeconds = minor >= EPOCH_MINOR ? cacheSeconds : Math.min(cacheSeconds, 1);
+    this.validity = { entrySeconds, attributeSeconds: cacheSeconds };
+  }
+
   /** How long what is said of this slot may be believed. */
   validityOf(slot: number): Validity {
     return slot === 0 && this.world.listsBranches ? listValidity : this.validity;
@@ -131,7 +152,25 @@ export class Server {
       inode = ROOT_INODE;
     }
     this.reply.entry(nodeLowOf(inode), nodeHighOf(slot, inode), attributes, validity);
-    this.nodes.remember(slot, inode);
+    this.remember(slot, inode);
+  }
+
+  /** Counts a lookup, and holds the inode from the first one on. */
+  remember(slot: number, inode: number): void {
+    if (this.nodes.remember(slot, inode)) this.world.files(slot)?.hold(inode);
+  }
+
+  forget(slot: number, inode: number, count: number): void {
+    if (this.nodes.forget(slot, inode, count)) this.drop(slot, inode);
+  }
+
+  private drop(slot: number, inode: number): void {
+    if (this.world.files(slot)?.drop(inode) === true) this.abandoned.push({ slot, inode });
+  }
+
+  /** An inode of the present slot has lost its last name. */
+  orphan(inode: number): void {
+    if (this.files.orphaned(inode)) this.abandoned.push({ slot: this.slot, inode });
   }
 
   sendAttributes(attributes: Attributes): void {
@@ -158,7 +197,7 @@ export class Server {
 
   /** Gives back room of files that have neither a name nor a user, in up to `steps` steps. True if nothing is left to do. */
   releaseSome(steps: number): boolean {
-    const { abandoned } = this.nodes;
+    const { abandoned } = this;
     for (let step = 0; step < steps && abandoned.length > 0; step++) {
       const { slot, inode } = abandoned.at(-1)!;
       let gone = true;
@@ -174,7 +213,10 @@ export class Server {
 
   /** The mount is gone: what only the kernel's knowledge kept alive is released. */
   end(): void {
-    this.nodes.forgetAll();
+    for (const slot of this.nodes.knownSlots()) {
+      for (const inode of this.nodes.known(slot)) this.drop(slot, inode);
+    }
+    this.nodes.clear();
     this.directories.clear();
     while (!this.releaseSome(1024));
   }

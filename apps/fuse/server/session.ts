@@ -32,7 +32,6 @@ const WANTED =
   initFlag.parallelDirectoryOperations |
   initFlag.maxPages |
   initFlag.cacheSymlinks |
-  initFlag.explicitInvalidateData |
   initFlag.handleKillPrivilegesV2 |
   initFlag.initExtended;
 
@@ -43,12 +42,13 @@ function init(server: Server, request: Request, reply: Reply): void {
     reply.fail(errno.EPROTO);
     return;
   }
-  server.minor = major > PROTOCOL_MAJOR ? PROTOCOL_MINOR_NEWEST : Math.min(minor, PROTOCOL_MINOR_NEWEST);
+  server.begin(major > PROTOCOL_MAJOR ? PROTOCOL_MINOR_NEWEST : Math.min(minor, PROTOCOL_MINOR_NEWEST));
   const offered = request.u32(initIn.flags);
   const offered2 =
     (offered & initFlag.initExtended) !== 0 && request.length >= 40 + 20 ? request.u32(initIn.flags2) : 0;
-  const { maxWriteBytes, writeback, silentOpen } = server.options;
+  const { maxWriteBytes, writeback, silentOpen, changesAreTold } = server.options;
   let wanted: number = WANTED;
+  wanted |= changesAreTold ? initFlag.explicitInvalidateData : initFlag.autoInvalidateData;
   if (writeback) wanted |= initFlag.writebackCache;
   if (silentOpen) wanted |= initFlag.noOpenSupport;
   reply.init({
@@ -64,7 +64,7 @@ function init(server: Server, request: Request, reply: Reply): void {
 
 function forget(server: Server, request: Request, reply: Reply): void {
   reply.wanted = false;
-  server.nodes.forget(server.slot, server.inode, request.u64(forgetIn.count));
+  server.forget(server.slot, server.inode, request.u64(forgetIn.count));
 }
 
 function batchForget(server: Server, request: Request, reply: Reply): void {
@@ -73,7 +73,7 @@ function batchForget(server: Server, request: Request, reply: Reply): void {
   for (let item = 0, at: number = batchForgetIn.items; item < count; item++, at += batchForgetIn.itemBytes) {
     const low = request.u32(at);
     const high = request.u32(at + 4);
-    server.nodes.forget(slotOf(high), inodeOf(low, high), request.u64(at + 8));
+    server.forget(slotOf(high), inodeOf(low, high), request.u64(at + 8));
   }
 }
 
@@ -88,6 +88,8 @@ function interrupt(_server: Server, _request: Request, reply: Reply): void {
 
 function notifyReply(server: Server, _request: Request, reply: Reply): void {
   reply.wanted = false;
+  // It is nobody's request.
+  server.requests--;
   server.onWake?.();
 }
 

@@ -3,14 +3,15 @@
  * lives in the event loop. Callers must run one loop at a time per descriptor, and must not touch the server while it blocks.
  *
  * Blocking costs half the time per request, but nothing else runs in the thread: no timers, no sockets, no promises. A wake-up
- * (`codec/notice.ts`) written from another thread ends it.
+ * (`wakeUp`), which any thread may write, brings a request along, so that the loop looks up.
  */
 import { read, readSync, writeSync } from 'node:fs';
+import { wake } from '../codec/notice.ts';
 import { REPLY_HEADER_BYTES } from '../codec/protocol.ts';
 import type { Server } from '../server/server.ts';
 
-/** Why a loop ended: the mount is gone, or a wake-up came. */
-export type LoopEnd = 'unmounted' | 'woken';
+/** Why a loop ended: the mount is gone, or it was told to. */
+export type LoopEnd = 'unmounted' | 'told';
 
 function codeOf(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException).code;
@@ -34,6 +35,17 @@ function send(descriptor: number, bytes: Uint8Array, length: number): void {
   }
 }
 
+/** Makes the kernel send a request that means nothing, so that whoever reads the descriptor wakes. False at the mount's end. */
+export function wakeUp(descriptor: number): boolean {
+  try {
+    const message = wake();
+    writeSync(descriptor, message, 0, message.length);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Lets the server answer `fsync` later. */
 export function answerLater(descriptor: number, server: Server): void {
   server.sendLater = (uniqueLow, uniqueHigh, failure) => {
@@ -47,15 +59,11 @@ export function answerLater(descriptor: number, server: Server): void {
   };
 }
 
-/** Serves until the mount is gone or a wake-up comes. */
-export function serveBlocking(descriptor: number, server: Server): LoopEnd {
+/** Serves until the mount is gone or `until` says that it is enough, asked before every request. */
+export function serveBlocking(descriptor: number, server: Server, until: () => boolean): LoopEnd {
   const { request, reply } = server;
   const buffer = request.bytes;
-  let woken = false;
-  server.onWake = () => {
-    woken = true;
-  };
-  while (!woken) {
+  while (!until()) {
     let received: number;
     try {
       received = readSync(descriptor, buffer, 0, buffer.length, null);
@@ -66,7 +74,7 @@ export function serveBlocking(descriptor: number, server: Server): LoopEnd {
     const length = server.handle(received);
     if (length > 0) send(descriptor, reply.bytes, length);
   }
-  return 'woken';
+  return 'told';
 }
 
 /** Serves in the event loop until the mount is gone or `until` says that it is enough, asked after every request. */
@@ -88,7 +96,7 @@ export function serveEvents(descriptor: number, server: Server, until: () => boo
         reject(failure);
         return;
       }
-      if (until()) resolve('woken');
+      if (until()) resolve('told');
       else next();
     };
     next();

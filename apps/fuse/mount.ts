@@ -1,0 +1,167 @@
+/**
+ * Mounting a pool's branches as directories, in this process or in one of its own.
+ * Callers that mount in their own process must not reach into the mount with synchronous calls, nor with more than two
+ * asynchronous file calls at a time (Node has four threads for them, and one waits for the kernel): they have the files API for
+ * that. They must unmount before they end.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, realpathSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ByreError, type ErrorCode } from '../../src/errors.ts';
+import type { Pool } from '../../src/pool/pool.ts';
+import { Invalidator } from './server/invalidator.ts';
+import { PoolWorld } from './server/pool-world.ts';
+import { Server } from './server/server.ts';
+import type { MountSetup } from './setup.ts';
+import { attach, detach, detachAtExit } from './transport/attach.ts';
+import { answerLater, serveEvents } from './transport/loop.ts';
+import { Notifier } from './transport/notifier.ts';
+
+export interface MountOptions {
+  /** The branch or snapshot to show; by default the root of the mount has every branch as a directory. */
+  readonly branch?: string;
+  readonly readOnly?: boolean;
+  /** Whether set-uid programs and device nodes in the branch have their power. Default false. */
+  readonly privileges?: boolean;
+  /** Lets the kernel gather writes: faster, but what a full pool refuses is then told at fsync or close only. Default false. */
+  readonly writeback?: boolean;
+  /** How long the kernel may keep names and attributes without asking. */
+  readonly cacheSeconds?: number;
+}
+
+export interface Mounted {
+  /** Absolute and without symbolic links. */
+  readonly directory: string;
+  /** Resolves when the mount is gone, by whatever hand, and (for a process of its own) the pool closed. */
+  readonly ended: Promise<void>;
+  /** Rejects with EBUSY while something in the mount is in use, unless lazily: then the names go now, the rest later. */
+  unmount(options?: { readonly lazy?: boolean }): Promise<void>;
+  /** Resolves when the kernel has taken every change that this process has made so far. At once for other processes. */
+  settled(): Promise<void>;
+}
+
+const mountedHere = new Set<string>();
+
+/** Whatever is still mounted here when the process ends would be a dead mount. */
+function unmountAtExit(): void {
+  for (const directory of mountedHere) detachAtExit(directory);
+}
+
+/** Names changed by others than the API are seen after this long; its own changes are told at once. */
+const CACHE_SECONDS_HERE = 1;
+
+/** Mounts a pool that this process has open, and goes on using. */
+export async function mountPool(pool: Pool, directory: string, options: MountOptions = {}): Promise<Mounted> {
+  const branch = options.branch === undefined ? undefined : await pool.branch(options.branch);
+  let invalidator: Invalidator | undefined;
+  const world = new PoolWorld(pool, {
+    branch,
+    commitsAtOnce: false,
+    onForeignChange: (slot, change) => invalidator?.changed(slot, change),
+  });
+  const readOnly = options.readOnly === true || world.readOnly;
+  const name = branch === undefined ? pool.name : `${pool.name}:${branch.name}`;
+  const attached = await attach(directory, { name, readOnly, privileges: options.privileges === true });
+  const { descriptor } = attached;
+  const server = new Server(world, {
+    writeback: options.writeback === true,
+    cacheSeconds: options.cacheSeconds ?? CACHE_SECONDS_HERE,
+    changesAreTold: false,
+    silentOpen: branch !== undefined,
+  });
+  const notifier = new Notifier(descriptor);
+  invalidator = new Invalidator(server, (message) => notifier.send(message));
+  answerLater(descriptor, server);
+  if (mountedHere.size === 0) process.on('exit', unmountAtExit);
+  mountedHere.add(attached.directory);
+  const ended = serveEvents(descriptor, server, () => false).then(() => {
+    mountedHere.delete(attached.directory);
+    if (mountedHere.size === 0) process.off('exit', unmountAtExit);
+    notifier.close();
+    server.end();
+    world.close();
+    closeSync(descriptor);
+  });
+  return {
+    directory: attached.directory,
+    ended,
+    settled: () => notifier.settled(),
+    async unmount(how = {}) {
+      await detach(attached.directory, how);
+      if (how.lazy !== true) await ended;
+    },
+  };
+}
+
+export interface MountProcessOptions extends MountOptions {
+  readonly poolPath: string;
+  readonly directory: string;
+  /** Memory of the mount process for resident pages. */
+  readonly cacheBytes?: number;
+  /** URL of the module that runs commands which come over the control socket (`setup.ts`). */
+  readonly commands?: string | URL;
+}
+
+/** The setup of a mount process from a caller's options. */
+export function setupOf(options: MountProcessOptions): MountSetup {
+  return {
+    poolPath: realpathSync(options.poolPath),
+    branch: options.branch,
+    directory: path.resolve(options.directory),
+    readOnly: options.readOnly === true,
+    privileges: options.privileges === true,
+    writeback: options.writeback === true,
+    cacheBytes: options.cacheBytes,
+    commands: options.commands === undefined ? undefined : String(options.commands),
+  };
+}
+
+function firstMessage(child: ChildProcess): Promise<{ mounted?: string; failed?: string; code?: string }> {
+  return new Promise((resolve, reject) => {
+    child.once('message', (message) => resolve(message as { mounted?: string }));
+    child.once('error', reject);
+    child.once('exit', (status) => reject(new ByreError('INTERNAL', `the mount process ended with ${status}`)));
+  });
+}
+
+/** Starts a process of its own that opens the pool and mounts it. It outlives this one; unmounting ends it. */
+export async function startMountProcess(options: MountProcessOptions): Promise<Mounted> {
+  const program = fileURLToPath(new URL('./main.js', import.meta.url));
+  const child = spawn(process.execPath, [program, JSON.stringify(setupOf(options))], {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    cwd: '/',
+  });
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const { mounted, failed, code } = await firstMessage(child);
+  if (mounted === undefined) {
+    await ended;
+    throw new ByreError((code ?? 'INTERNAL') as ErrorCode, failed ?? 'the mount process said nothing');
+  }
+  child.unref();
+  return {
+    directory: mounted,
+    ended,
+    settled: () => Promise.resolve(),
+    async unmount(how = {}) {
+      await detach(mounted, how);
+      child.ref();
+      if (how.lazy !== true) await ended;
+    },
+  };
+}
+
+/** Where the branch to mount is: a pool that this process has open, or one that a mount process is to open. */
+export type MountBranchOptions = MountOptions & {
+  readonly branch: string;
+  readonly directory: string;
+  readonly cacheBytes?: number;
+  readonly commands?: string | URL;
+} & ({ readonly pool: Pool } | { readonly poolPath: string });
+
+/** Mounts one branch: the seam for whoever wants a directory and does not care who serves it. */
+export function mountBranch(options: MountBranchOptions): Promise<Mounted> {
+  if ('pool' in options) return mountPool(options.pool, options.directory, options);
+  return startMountProcess(options);
+}

@@ -1,0 +1,161 @@
+/**
+ * The main thread of a mount process: mounts, listens on the control socket, keeps time, and sees to a clean end. The pool and the
+ * mount's requests belong to another thread (`engine.ts`), which blocks; this one never touches the mount with synchronous calls.
+ * Callers must run it in a process of its own.
+ */
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { ByreError, type ErrorCode } from '../../src/errors.ts';
+import { type CommandCall, type ControlSocket, listen } from './control.ts';
+import type { EngineData } from './engine.ts';
+import type { FromEngine, MountSetup, ToEngine } from './setup.ts';
+import { attach, cleanStaleOf, detach } from './transport/attach.ts';
+import { wakeUp } from './transport/loop.ts';
+
+const TICK_MS = 1000;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** How long a mount that is in use keeps its process after it was told to end by a signal, before it is cut off. */
+const LAZY_END_MS = 60_000;
+
+function engineUrl(): URL {
+  return new URL(import.meta.url.endsWith('.ts') ? './engine.ts' : './engine.js', import.meta.url);
+}
+
+class MountProcess {
+  private readonly setup: MountSetup;
+  private readonly worker: Worker;
+  private readonly port: MessagePort;
+  private readonly activity = new Int32Array(new SharedArrayBuffer(4));
+  private readonly calls = new Map<number, CommandCall>();
+  private nextCall = 1;
+  private descriptor = -1;
+  private directory = '';
+  private control: ControlSocket | undefined;
+  private stops = 0;
+  private opened: ((message: FromEngine) => void) | undefined;
+  /** Resolves when the engine has closed the pool. */
+  readonly ended: Promise<void>;
+  private end: (error?: Error) => void = () => {};
+
+  constructor(setup: MountSetup) {
+    this.setup = setup;
+    const channel = new MessageChannel();
+    this.port = channel.port1;
+    const data: EngineData = { setup, port: channel.port2, activity: this.activity };
+    this.ended = new Promise((resolve, reject) => {
+      this.end = (error) => (error === undefined ? resolve() : reject(error));
+    });
+    // Whoever starts the process waits for `mount` first; until then nobody looks.
+    this.ended.catch(() => {});
+    this.worker = new Worker(engineUrl(), { workerData: data, transferList: [channel.port2] });
+    this.worker.once('error', (error) => this.fail(error));
+    this.port.on('message', (message: FromEngine) => this.take(message));
+  }
+
+  private fail(error: Error): void {
+    this.opened?.({ kind: 'failed', code: (error as ByreError).code ?? 'INTERNAL', message: error.message });
+    this.end(error);
+  }
+
+  private take(message: FromEngine): void {
+    if (message.kind === 'opened') this.opened?.(message);
+    else if (message.kind === 'failed') this.fail(new ByreError(message.code as ErrorCode, message.message));
+    else if (message.kind === 'ended') this.end();
+    else {
+      const call = this.calls.get(message.id);
+      if (message.kind === 'exit') {
+        call?.exit(message.status);
+        this.calls.delete(message.id);
+      } else call?.[message.kind](message.bytes);
+    }
+  }
+
+  private say(message: ToEngine): void {
+    this.port.postMessage(message);
+    if (!wakeUp(this.descriptor) && message.kind === 'command') this.calls.get(message.id)?.exit(1);
+  }
+
+  /** Opens the pool, mounts, and begins to serve. Resolves with the directory when the mount answers. */
+  async mount(): Promise<string> {
+    const message = await new Promise<FromEngine>((resolve) => {
+      this.opened = resolve;
+    });
+    if (message.kind === 'failed') throw new ByreError(message.code as ErrorCode, message.message);
+    const readOnly = message.kind === 'opened' && message.readOnly;
+    const { poolPath, branch, privileges } = this.setup;
+    try {
+      if (!this.setup.readOnly) await cleanStaleOf(poolPath);
+      const name = branch === undefined ? poolPath : `${poolPath}:${branch}`;
+      const attached = await attach(this.setup.directory, { name, readOnly, privileges });
+      this.descriptor = attached.descriptor;
+      this.directory = attached.directory;
+    } catch (error) {
+      await this.worker.terminate();
+      throw error;
+    }
+    this.worker.postMessage(this.descriptor);
+    if (!this.setup.readOnly) this.control = await listen(poolPath, (call) => this.command(call));
+    this.keepTime();
+    return this.directory;
+  }
+
+  /** The engine's thread has no timers while it blocks: it is woken if it has had anything to do. */
+  private keepTime(): void {
+    let seen = 0;
+    const timer = setInterval(() => {
+      const now = Atomics.load(this.activity, 0);
+      if (now !== seen) this.say({ kind: 'tick' });
+      seen = now;
+    }, TICK_MS);
+    this.ended.finally(() => clearInterval(timer)).catch(() => {});
+  }
+
+  private command(call: CommandCall): void {
+    const id = this.nextCall++;
+    this.calls.set(id, call);
+    call.onInput = (bytes) => this.say({ kind: 'input', id, bytes });
+    call.onCancel = () => {
+      if (this.calls.has(id)) this.say({ kind: 'cancel', id });
+    };
+    this.say({ kind: 'command', id, request: call.request });
+  }
+
+  /** Unmounts; what is in use loses its name at once and is served until the last user leaves. A second call ends it at once. */
+  async stop(tell: (text: string) => void): Promise<void> {
+    this.stops++;
+    if (this.stops > 1) {
+      this.say({ kind: 'quit' });
+      return;
+    }
+    try {
+      await detach(this.directory);
+    } catch (error) {
+      if ((error as ByreError).code !== 'EBUSY') throw error;
+      await detach(this.directory, { lazy: true });
+      tell(`${this.directory} is in use: it is unmounted when its last user leaves, or now if asked again`);
+      setTimeout(() => this.say({ kind: 'quit' }), LAZY_END_MS).unref();
+    }
+  }
+
+  close(): void {
+    this.control?.close();
+    this.port.close();
+  }
+}
+
+/** Mounts and serves until the mount is gone. Calls `ready` with the directory; rejects with why there is no mount. */
+export async function runMountProcess(setup: MountSetup, ready: (directory: string) => void): Promise<void> {
+  const mounted = new MountProcess(setup);
+  const onSignal = (): void => {
+    mounted
+      .stop((text) => console.error(`byre: ${text}`))
+      .catch((error: Error) => console.error(`byre: ${error.message}`));
+  };
+  try {
+    ready(await mounted.mount());
+    for (const signal of SIGNALS) process.on(signal, onSignal);
+    await mounted.ended;
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+    mounted.close();
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * What a mount of a pool shows: one branch, or a root with every branch as a directory and the snapshots in `.snapshots`.
+ * Callers must use one world per mount, and close it after the server has ended.
+ */
+import { statfsSync } from 'node:fs';
+import path from 'node:path';
+import type { Change } from '../../../src/files/changes.ts';
+import { Context } from '../../../src/files/context.ts';
+import type { Branch } from '../../../src/pool/branch.ts';
+import type { Pool } from '../../../src/pool/pool.ts';
+import { BranchFiles } from './branch-files.ts';
+import { BranchList } from './branch-list.ts';
+import { type FileSystem, ROOT_INODE, type StatfsNumbers } from './filesystem.ts';
+import { SLOT_COUNT_MAX } from './nodes.ts';
+import type { World } from './world.ts';
+
+const BLOCK_BYTES = 4096;
+
+/** What is changed by others than the kernel: one inode or name of a slot, or (undefined) all of it. */
+export type ForeignChange = (slot: number, change: Change | undefined) => void;
+
+interface Shown {
+  readonly branch: Branch;
+  readonly files: BranchFiles;
+  version: number;
+  readonly unlisten: () => void;
+}
+
+export interface WorldOptions {
+  /** Undefined: all branches. */
+  readonly branch: Branch | undefined;
+  /** Commits before `commit` returns; otherwise it gives a promise. */
+  readonly commitsAtOnce: boolean;
+  readonly onForeignChange: ForeignChange;
+}
+
+/** The room of the pool: up to its limit, or else as far as the disk beneath it goes. */
+function roomOf(pool: Pool): StatfsNumbers {
+  const { usedBytes, freeBytes, limitBytes } = pool.space();
+  let free = freeBytes;
+  if (limitBytes === undefined) {
+    try {
+      const host = statfsSync(path.dirname(pool.name));
+      free = Math.max(0, host.bavail * host.bsize);
+    } catch {
+      // Not in a file: the pool says itself what is free.
+    }
+  }
+  const blocks = Math.floor((usedBytes + free) / BLOCK_BYTES);
+  const freeBlocks = Math.floor(free / BLOCK_BYTES);
+  return { blocks, freeBlocks, availableBlocks: freeBlocks, files: 0, freeFiles: 0, blockBytes: BLOCK_BYTES };
+}
+
+/** The same, but no more than a branch's quota leaves. */
+function roomOfBranch(branch: Branch): StatfsNumbers {
+  const room = roomOf(branch.pool);
+  const { quotaPages, chargedPages } = branch.root;
+  if (quotaPages === 0) return room;
+  const blocks = Math.min(room.blocks, quotaPages);
+  const left = Math.max(0, quotaPages - chargedPages);
+  const freeBlocks = Math.min(room.freeBlocks, left);
+  return { ...room, blocks, freeBlocks, availableBlocks: freeBlocks };
+}
+
+export class PoolWorld implements World {
+  readonly listsBranches: boolean;
+  readonly readOnly: boolean;
+  readonly pool: Pool;
+  private readonly options: WorldOptions;
+  private readonly slots: (Shown | undefined)[] = [];
+  private readonly slotOfBranch = new Map<number, number>();
+  private readonly list: BranchList | undefined;
+
+  constructor(pool: Pool, options: WorldOptions) {
+    this.pool = pool;
+    this.options = options;
+    this.listsBranches = options.branch === undefined;
+    this.readOnly = options.branch?.readOnly ?? pool.readOnly;
+    if (options.branch === undefined) {
+      this.slots.push(undefined);
+      this.list = new BranchList(
+        pool,
+        (branch) => this.slotFor(branch),
+        (slot) => this.slots[slot]!.files.getAttributes(ROOT_INODE),
+        () => roomOf(pool),
+      );
+    } else {
+      this.show(options.branch);
+    }
+  }
+
+  private show(branch: Branch): number {
+    const slot = this.slots.length;
+    const context = new Context(branch, {});
+    const files = new BranchFiles(context, () => roomOfBranch(branch));
+    // Sweeps what an earlier life of the branch left without names.
+    context.performSync(() => undefined);
+    const unlisten = context.changes.listen((change) => {
+      if (!files.telling) this.options.onForeignChange(slot, change);
+    });
+    this.slots.push({ branch, files, version: branch.version, unlisten });
+    return slot;
+  }
+
+  /** The slot of a branch, made when it is first seen; 0 if there are too many. */
+  private slotFor(branch: Branch): number {
+    const known = this.slotOfBranch.get(branch.id);
+    if (known !== undefined) return known;
+    if (this.slots.length >= SLOT_COUNT_MAX) return 0;
+    const slot = this.show(branch);
+    this.slotOfBranch.set(branch.id, slot);
+    return slot;
+  }
+
+  files(slot: number): FileSystem | undefined {
+    if (slot === 0 && this.list !== undefined) return this.list;
+    const shown = this.slots[slot];
+    if (shown === undefined) return undefined;
+    if (shown.version !== shown.branch.version) {
+      shown.version = shown.branch.version;
+      this.options.onForeignChange(slot, undefined);
+    }
+    return shown.files;
+  }
+
+  slotBehind(inode: number): number {
+    return this.list?.slotBehind(inode) ?? 0;
+  }
+
+  /** Branches that have been shown, with their slots. */
+  shown(): { slot: number; branch: Branch }[] {
+    return this.slots.flatMap((shown, slot) => (shown === undefined ? [] : [{ slot, branch: shown.branch }]));
+  }
+
+  commit(): Promise<void> | undefined {
+    if (!this.pool.dirty) return undefined;
+    if (!this.options.commitsAtOnce) return this.pool.commit();
+    this.pool.commitSync();
+    return undefined;
+  }
+
+  close(): void {
+    for (const shown of this.slots) shown?.unlisten();
+  }
+}

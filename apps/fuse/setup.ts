@@ -1,0 +1,51 @@
+/**
+ * What a mount process is told, and what its two threads say to each other.
+ * All of it must survive structured cloning: no functions, no handles.
+ */
+import type { CommandRequest } from './control.ts';
+
+export interface MountSetup {
+  /** Absolute and without symbolic links. */
+  readonly poolPath: string;
+  /** Undefined: every branch as a directory. */
+  readonly branch: string | undefined;
+  readonly directory: string;
+  readonly readOnly: boolean;
+  readonly privileges: boolean;
+  readonly writeback: boolean;
+  readonly cacheBytes: number | undefined;
+  /** URL of a module whose `runCommand` runs commands that come over the control socket; none: they are refused. */
+  readonly commands: string | undefined;
+}
+
+/** To the thread that holds the pool. */
+export type ToEngine =
+  | { readonly kind: 'serve'; readonly descriptor: number }
+  | { readonly kind: 'tick' }
+  | { readonly kind: 'quit' }
+  | { readonly kind: 'command'; readonly id: number; readonly request: CommandRequest }
+  | { readonly kind: 'input'; readonly id: number; readonly bytes: Uint8Array | undefined }
+  | { readonly kind: 'cancel'; readonly id: number };
+
+/** From it. */
+export type FromEngine =
+  | { readonly kind: 'opened'; readonly readOnly: boolean }
+  | { readonly kind: 'failed'; readonly code: string; readonly message: string }
+  | { readonly kind: 'ended'; readonly requests: number }
+  | { readonly kind: 'output' | 'error'; readonly id: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'exit'; readonly id: number; readonly status: number };
+
+/** A command as the module named by `MountSetup.commands` gets it. */
+export interface EngineCommand {
+  readonly request: CommandRequest;
+  /** The open pool: it must not be closed, nor opened again by its path. */
+  readonly pool: import('../../src/pool/pool.ts').Pool;
+  readonly poolPath: string;
+  readonly input: AsyncIterable<Uint8Array>;
+  readonly signal: AbortSignal;
+  output(bytes: Uint8Array): void;
+  error(bytes: Uint8Array): void;
+}
+
+/** Returns the exit status; must not throw for anything a user can do wrong. */
+export type RunCommand = (command: EngineCommand) => Promise<number>;

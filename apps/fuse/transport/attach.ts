@@ -1,0 +1,148 @@
+/**
+ * Mounting and unmounting: gets a descriptor on which the kernel talks to a server, by whatever way the machine has.
+ * Callers must serve the descriptor at once: until then everything that touches the directory waits. They must not touch it
+ * themselves with synchronous calls while the same thread serves it.
+ */
+import { spawnSync } from 'node:child_process';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { ByreError } from '../../../src/errors.ts';
+import { byreMounts, FILE_SYSTEM_TYPE, findMount, isDead, resolveMountPoint } from './mount-table.ts';
+import { runProgram } from './program.ts';
+import { canReceiveDescriptors, mountByHelper } from './receive-descriptor.ts';
+
+const DEVICE = '/dev/fuse';
+const EXIT_TIMEOUT_MS = 3000;
+
+export interface AttachOptions {
+  /** What `mount` and `df` show. */
+  readonly name: string;
+  readonly readOnly: boolean;
+  /** Whether set-uid programs and device nodes in the branch have their power: only for branches whose makers are trusted. */
+  readonly privileges: boolean;
+}
+
+export interface Attachment {
+  readonly descriptor: number;
+  readonly directory: string;
+  readonly how: 'mount' | 'fusermount3';
+}
+
+function isRoot(): boolean {
+  return process.geteuid?.() === 0;
+}
+
+/** Nothing is mounted over what is no directory. */
+async function requireDirectory(directory: string): Promise<void> {
+  if (!(await stat(directory)).isDirectory()) {
+    throw new ByreError('ENOTDIR', `${directory} is not a directory: mount over an existing one`, { path: directory });
+  }
+}
+
+/** Commas separate options, so a name with one would add options of its own. */
+function escapeName(name: string): string {
+  return name.replace(/[\\,]/g, '\\$&');
+}
+
+function flags(options: AttachOptions): string[] {
+  const privileges = options.privileges ? [] : ['nosuid', 'nodev'];
+  return [options.readOnly ? 'ro' : 'rw', ...privileges, 'default_permissions'];
+}
+
+/** As root, also of a user namespace: mount(8) is given the opened device as descriptor 3. */
+async function mountAsRoot(directory: string, options: AttachOptions): Promise<number> {
+  const descriptor = openSync(DEVICE, 'r+');
+  const own = [
+    'fd=3',
+    'rootmode=40000',
+    `user_id=${process.geteuid!()}`,
+    `group_id=${process.getegid!()}`,
+    'allow_other',
+  ];
+  const list = [...own, ...flags(options)].join(',');
+  const args = ['-i', '-t', FILE_SYSTEM_TYPE, '-o', list, '--', options.name, directory];
+  const { status, complaint } = await runProgram('mount', args, { descriptor });
+  if (status === 0) return descriptor;
+  closeSync(descriptor);
+  throw new ByreError('EPERM', complaint || 'mount failed');
+}
+
+function mountAsUser(directory: string, options: AttachOptions): Promise<number> {
+  const own = ['subtype=byre', `fsname=${escapeName(options.name)}`];
+  return mountByHelper(directory, [...own, ...flags(options)].join(','));
+}
+
+/** What could be done about it, for a machine on which nothing works. */
+function advice(): string {
+  if (process.platform !== 'linux') return 'mounting works on Linux only';
+  if (!existsSync(DEVICE))
+    return `there is no ${DEVICE}: load the fuse module, or in a container add --device ${DEVICE}`;
+  if (isRoot()) return 'in a container, add --cap-add SYS_ADMIN; elsewhere, see the reason above';
+  if (!canReceiveDescriptors()) {
+    return 'as an ordinary user, install fuse3 and the npm package koffi, or run inside «unshare -Urm»';
+  }
+  return 'install fuse3 (its fusermount3 must be set-uid root), or run inside «unshare -Urm»';
+}
+
+/** Mounts at `directory`; a dead mount of byre that lies there is cleaned first. Says why and what to do if no way works. */
+export async function attach(directory: string, options: AttachOptions): Promise<Attachment> {
+  const resolved = resolveMountPoint(directory);
+  await cleanStale(resolved);
+  await requireDirectory(resolved);
+  const reasons: string[] = [];
+  const ways = [['mount', mountAsRoot] as const, ['fusermount3', mountAsUser] as const];
+  for (const [how, mount] of isRoot() ? ways : ways.slice(1)) {
+    try {
+      return { descriptor: await mount(resolved, options), directory: resolved, how };
+    } catch (error) {
+      reasons.push(`${how}: ${(error as Error).message}`);
+    }
+  }
+  throw new ByreError('UNSUPPORTED', `cannot mount at ${resolved} (${reasons.join('; ')}): ${advice()}`, {
+    path: resolved,
+    details: { reasons },
+  });
+}
+
+function unmountCommand(directory: string, lazy: boolean): readonly [string, string[]] {
+  if (isRoot()) return ['umount', ['-i', ...(lazy ? ['-l'] : []), '--', directory]];
+  return ['fusermount3', [lazy ? '-uz' : '-u', '--', directory]];
+}
+
+/** Unmounts what byre has mounted at `directory`. Lazily: at once from the names, for its users when the last is gone. */
+export async function detach(directory: string, options: { readonly lazy?: boolean } = {}): Promise<void> {
+  const [program, args] = unmountCommand(directory, options.lazy === true);
+  const { status, complaint } = await runProgram(program, args);
+  if (status === 0) return;
+  const code = /busy/i.test(complaint) ? 'EBUSY' : 'EINVAL';
+  throw new ByreError(code, `cannot unmount ${directory}: ${complaint}`, { path: directory });
+}
+
+/** The last resort of a process that ends: the names are freed, and nobody waits for anybody. */
+export function detachAtExit(directory: string): void {
+  const [program, args] = unmountCommand(directory, true);
+  spawnSync(program, args, { stdio: 'ignore', timeout: EXIT_TIMEOUT_MS });
+}
+
+/** Takes away mounts at `directory` whose server has died. True if there was one. */
+export async function cleanStale(directory: string): Promise<boolean> {
+  let cleaned = false;
+  for (let entry = findMount(directory); entry !== undefined; entry = findMount(directory)) {
+    if (!(await isDead(entry))) break;
+    await detach(entry.directory, { lazy: true });
+    cleaned = true;
+  }
+  return cleaned;
+}
+
+/** Every dead mount of a pool, wherever it lies: what a killed mount process leaves. Returns the directories. */
+export async function cleanStaleOf(poolPath: string): Promise<string[]> {
+  const cleaned: string[] = [];
+  for (const entry of byreMounts()) {
+    const isOfPool = entry.source === poolPath || entry.source.startsWith(`${poolPath}:`);
+    if (!isOfPool || !(await isDead(entry))) continue;
+    await detach(entry.directory, { lazy: true });
+    cleaned.push(entry.directory);
+  }
+  return cleaned;
+}

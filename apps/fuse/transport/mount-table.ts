@@ -1,0 +1,71 @@
+/**
+ * What is mounted where, as this process sees it.
+ * Callers must compare paths as `realpath` gives them; a mount whose server is dead cannot be resolved itself, only its parent.
+ */
+import { readFileSync, realpathSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+
+export const FILE_SYSTEM_TYPE = 'fuse.byre';
+
+export interface MountEntry {
+  readonly directory: string;
+  readonly type: string;
+  /** The name it was mounted under: the pool's path, and `:branch`. */
+  readonly source: string;
+}
+
+/** Blank, tab, newline and backslash stand as octal numbers in the table. */
+function unescapeField(field: string): string {
+  return field.replace(/\\([0-7]{3})/g, (_all, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+}
+
+/** Parses the text of `/proc/self/mountinfo`; later entries lie over earlier ones. */
+export function parseMountTable(text: string): MountEntry[] {
+  const entries: MountEntry[] = [];
+  for (const line of text.split('\n')) {
+    const [left, right] = line.split(' - ');
+    const directory = left?.split(' ')[4];
+    const [type, source] = right?.split(' ') ?? [];
+    if (directory === undefined || type === undefined || source === undefined) continue;
+    entries.push({ directory: unescapeField(directory), type, source: unescapeField(source) });
+  }
+  return entries;
+}
+
+/** The mounts of byre, in the order they were made. */
+export function byreMounts(): MountEntry[] {
+  try {
+    return parseMountTable(readFileSync('/proc/self/mountinfo', 'utf8')).filter(
+      (entry) => entry.type === FILE_SYSTEM_TYPE,
+    );
+  } catch {
+    return [];
+  }
+}
+
+/** The directory's absolute path without symbolic links. Does not touch the directory itself, which may hang or be dead. */
+export function resolveMountPoint(directory: string): string {
+  const absolute = path.resolve(directory);
+  try {
+    return path.join(realpathSync(path.dirname(absolute)), path.basename(absolute));
+  } catch {
+    return absolute;
+  }
+}
+
+/** The topmost mount of byre at exactly this directory. */
+export function findMount(directory: string): MountEntry | undefined {
+  const wanted = resolveMountPoint(directory);
+  return byreMounts().findLast((entry) => entry.directory === wanted);
+}
+
+/** Whether whoever served the mount has died: nothing there can be reached any more. */
+export async function isDead(entry: MountEntry): Promise<boolean> {
+  try {
+    await stat(entry.directory);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOTCONN';
+  }
+}
