@@ -1,0 +1,23 @@
+/**
+ * An explicit snapshot of a database: a held state of its branch.
+ * Callers must close it; reads that are under way delay that.
+ */
+import { AbstractSnapshot } from 'abstract-level';
+import type { Branch } from '../pool/branch.ts';
+import { HeldState } from '../tables/held.ts';
+
+// The types leave the constructor out, which takes the options.
+const Base = AbstractSnapshot as unknown as new (options: object) => AbstractSnapshot;
+
+export class LevelSnapshot extends Base {
+  readonly state: HeldState;
+
+  constructor(branch: Branch, options: object) {
+    super(options);
+    this.state = new HeldState(branch);
+  }
+
+  async _close(): Promise<void> {
+    this.state.release();
+  }
+}
