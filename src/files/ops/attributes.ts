@@ -6,7 +6,7 @@ import { Draft, loadRecord } from './draft.ts';
 import { failure } from './failure.ts';
 import { type FileType, type InodeRecord, MODE_BITS } from './record.ts';
 import { applySize, planSize } from './truncate.ts';
-import { requireTime, requireWritable, type Time, type View } from './view.ts';
+import { requireTime, requireWritable, type Time, type Tree, type View } from './view.ts';
 
 export interface Attributes {
   readonly inode: number;
@@ -71,7 +71,7 @@ export function attributesOf(inode: number, record: InodeRecord): Attributes {
 }
 
 /** ENOENT if there is no such inode; that of an orphan is still there. */
-export function getAttributes(view: View, inode: number): Attributes {
+export function getAttributes(view: Tree, inode: number): Attributes {
   return attributesOf(inode, loadRecord(view, inode));
 }
 

@@ -6,7 +6,7 @@ import { PAGE_BYTES } from '../../core/bytes.ts';
 import { type ContentRange, contentPages, contentRanges } from '../../core/content.ts';
 import { collect } from './collect.ts';
 import { chunkOf, contentKey, Kind, kindStart } from './keys.ts';
-import type { View } from './view.ts';
+import type { Tree } from './view.ts';
 
 /** How many whole chunks one operation takes away or shares. */
 export const STEP_CHUNKS = 8;
@@ -14,10 +14,10 @@ export const STEP_CHUNKS = 8;
 const LAST_CHUNK = 0xffff_ffff;
 
 /** Pages of one chunk as attributes count them: one for content kept inline, so that a file with bytes never shows none. */
-export function chunkPages(view: View, key: Uint8Array): number {
-  const pages = contentPages(view.store, view.root, key);
+export function chunkPages(tree: Tree, key: Uint8Array): number {
+  const pages = contentPages(tree.store, tree.root, key);
   if (pages > 0) return pages;
-  return contentRanges(view.store, view.root, key).length > 0 ? 1 : 0;
+  return contentRanges(tree.store, tree.root, key).length > 0 ? 1 : 0;
 }
 
 /**
@@ -35,15 +35,15 @@ export function edgePages(key: Uint8Array, from: number, to: number): ContentRan
 }
 
 /** The numbers of the first `limit` stored chunks with `from <= chunk < to`, ascending. */
-export function chunksFrom(view: View, inode: number, from: number, to: number, limit: number): number[] {
+export function chunksFrom(tree: Tree, inode: number, from: number, to: number, limit: number): number[] {
   if (from >= to || from > LAST_CHUNK) return [];
   const end = to > LAST_CHUNK ? kindStart(inode, Kind.content + 1) : contentKey(inode, to);
-  return collect(view, { from: contentKey(inode, from), to: end }, limit, (entry) => chunkOf(entry.key()));
+  return collect(tree, { from: contentKey(inode, from), to: end }, limit, (entry) => chunkOf(entry.key()));
 }
 
 /** The numbers of the last `limit` stored chunks at or after `from`, descending. */
-export function chunksFromEnd(view: View, inode: number, from: number, limit: number): number[] {
+export function chunksFromEnd(tree: Tree, inode: number, from: number, limit: number): number[] {
   if (from > LAST_CHUNK) return [];
   const range = { from: contentKey(inode, from), to: kindStart(inode, Kind.content + 1), reverse: true };
-  return collect(view, range, limit, (entry) => chunkOf(entry.key()));
+  return collect(tree, range, limit, (entry) => chunkOf(entry.key()));
 }

@@ -3,7 +3,7 @@
  * Callers must pass a limit that one operation can bear, and must not call into core from `take`.
  */
 import { type Entry, scan } from '../../core/scan.ts';
-import type { View } from './view.ts';
+import type { Tree } from './view.ts';
 
 export interface CellRange {
   /** The first key, inclusive. */
@@ -15,13 +15,13 @@ export interface CellRange {
 }
 
 /** What `take` makes of the first `limit` cells. Fewer than `limit` means that the range holds no more. */
-export function collect<T>(view: View, range: CellRange, limit: number, take: (entry: Entry) => T): T[] {
+export function collect<T>(tree: Tree, range: CellRange, limit: number, take: (entry: Entry) => T): T[] {
   const found: T[] = [];
   if (limit <= 0) return found;
   let { from, to } = range;
   const reverse = range.reverse === true;
   for (;;) {
-    const next = scan(view.store, view.root, { from, to, reverse }, (entry) => {
+    const next = scan(tree.store, tree.root, { from, to, reverse }, (entry) => {
       found.push(take(entry));
       return found.length < limit;
     });

@@ -9,7 +9,7 @@ import { Draft, loadFile } from './draft.ts';
 import { failure } from './failure.ts';
 import { CONTENT_BYTES, contentKey, MAX_FILE_BYTES } from './keys.ts';
 import type { InodeRecord } from './record.ts';
-import { requireWritable, type View } from './view.ts';
+import { requireWritable, type Tree, type View } from './view.ts';
 
 export interface WriteOptions {
   /** Takes the suid and sgid bits as a write without privileges must. */
@@ -28,7 +28,7 @@ export function stampWrite(draft: Draft, record: InodeRecord, options: WriteOpti
 }
 
 /** Fills the start of `target` and says how far; 0 only at or beyond the file's end (or for an empty target). */
-export function read(view: View, inode: number, offset: number, target: Uint8Array): number {
+export function read(view: Tree, inode: number, offset: number, target: Uint8Array): number {
   requireOffset(offset);
   const { size } = loadFile(view, inode);
   if (offset >= size) return 0;

@@ -9,7 +9,7 @@ import { Draft, loadFile } from './draft.ts';
 import { failure } from './failure.ts';
 import { CONTENT_BYTES, contentKey, MAX_FILE_BYTES } from './keys.ts';
 import type { InodeRecord } from './record.ts';
-import { requireWritable, type View } from './view.ts';
+import { requireWritable, type Tree, type View } from './view.ts';
 
 /** Where a step starts and how far it may go, in bytes of source and target. */
 interface Copy {
@@ -63,7 +63,7 @@ function chunkAt(offset: number): number {
 }
 
 /** Bytes of hole at an offset, as far as whole chunks are absent; 0 if the chunk there is stored. */
-function absentBytes(view: View, inode: number, offset: number, bytes: number): number {
+function absentBytes(view: Tree, inode: number, offset: number, bytes: number): number {
   const [next] = chunksFrom(view, inode, chunkAt(offset), Math.ceil((offset + bytes) / CONTENT_BYTES), 1);
   if (next === undefined) return bytes;
   return Math.min(bytes, Math.max(0, next * CONTENT_BYTES - offset));

@@ -4,7 +4,7 @@
  */
 import { somePath } from './directory.ts';
 import { type FileKey, parseKey } from './keys.ts';
-import type { View } from './view.ts';
+import type { Tree } from './view.ts';
 
 export type Description = FileKey & {
   /** Names from root down to the inode (one of them, if it has several); for an entry or a back-reference, to that name. */
@@ -12,15 +12,15 @@ export type Description = FileKey & {
 };
 
 /** The parts of a key, with a path where the branch still has one. */
-export function describe(view: View, key: Uint8Array): Description | undefined {
+export function describe(tree: Tree, key: Uint8Array): Description | undefined {
   const parsed = parseKey(key);
   if (parsed === undefined) return undefined;
-  const path = pathOf(view, parsed);
+  const path = pathOf(tree, parsed);
   return path === undefined ? parsed : { ...parsed, path };
 }
 
-function pathOf(view: View, key: FileKey): Uint8Array[] | undefined {
-  if (key.part !== 'entry' && key.part !== 'link') return somePath(view, key.inode);
-  const chain = somePath(view, key.part === 'entry' ? key.inode : key.parent);
+function pathOf(tree: Tree, key: FileKey): Uint8Array[] | undefined {
+  if (key.part !== 'entry' && key.part !== 'link') return somePath(tree, key.inode);
+  const chain = somePath(tree, key.part === 'entry' ? key.inode : key.parent);
   return chain === undefined ? undefined : [...chain, key.name];
 }

@@ -9,7 +9,7 @@ import { loadDirectory, loadRecord } from './draft.ts';
 import { afterEntryKey, entryKey, Kind, kindStart, linkOf, nameOf, ROOT_INODE } from './keys.ts';
 import { requireName } from './names.ts';
 import { decodeEntry, type EntryTarget, type FileType } from './record.ts';
-import type { View } from './view.ts';
+import type { Tree } from './view.ts';
 
 export interface DirectoryEntry {
   readonly name: Uint8Array;
@@ -27,64 +27,64 @@ const MAX_DEPTH = 1 << 20;
 const MAX_REPORTED_DEPTH = 4096;
 
 /** The entry of that name, without a look at the directory itself: undefined says nothing about why. */
-export function findEntry(view: View, parent: number, name: Uint8Array): EntryTarget | undefined {
-  const bytes = borrow(view.store, view.root, entryKey(parent, name));
+export function findEntry(tree: Tree, parent: number, name: Uint8Array): EntryTarget | undefined {
+  const bytes = borrow(tree.store, tree.root, entryKey(parent, name));
   return bytes === undefined ? undefined : decodeEntry(bytes);
 }
 
 /** What the name stands for, or undefined. ENOENT or ENOTDIR about the directory itself. */
-export function lookupEntry(view: View, parent: number, name: Uint8Array): EntryTarget | undefined {
+export function lookupEntry(tree: Tree, parent: number, name: Uint8Array): EntryTarget | undefined {
   requireName(name);
-  const found = findEntry(view, parent, name);
-  if (found === undefined) loadDirectory(view, parent);
+  const found = findEntry(tree, parent, name);
+  if (found === undefined) loadDirectory(tree, parent);
   return found;
 }
 
 /** The inode of that name, or 0. ENOENT or ENOTDIR about the directory itself. */
-export function lookup(view: View, parent: number, name: Uint8Array): number {
-  return lookupEntry(view, parent, name)?.inode ?? 0;
+export function lookup(tree: Tree, parent: number, name: Uint8Array): number {
+  return lookupEntry(tree, parent, name)?.inode ?? 0;
 }
 
 /** Up to `limit` entries in byte order of their names, strictly after `after`. Fewer than `limit` means that none follow. */
 export function readDirectory(
-  view: View,
+  tree: Tree,
   inode: number,
   after: Uint8Array | undefined,
   limit: number,
 ): DirectoryEntry[] {
-  loadDirectory(view, inode);
+  loadDirectory(tree, inode);
   const from = after === undefined ? kindStart(inode, Kind.entry) : afterEntryKey(inode, after);
-  return collect(view, { from, to: kindStart(inode, Kind.entry + 1) }, limit, (entry) => {
+  return collect(tree, { from, to: kindStart(inode, Kind.entry + 1) }, limit, (entry) => {
     const { inode: child, type } = decodeEntry(entry.borrowValue());
     return { name: nameOf(entry.key()), inode: child, type };
   });
 }
 
-export function isEmptyDirectory(view: View, inode: number): boolean {
+export function isEmptyDirectory(tree: Tree, inode: number): boolean {
   const range = { from: kindStart(inode, Kind.entry), to: kindStart(inode, Kind.entry + 1) };
-  return collect(view, range, 1, () => true).length === 0;
+  return collect(tree, range, 1, () => true).length === 0;
 }
 
 /** Up to `limit` of the names that an inode has, as its back-references say. None for root and orphans. */
-export function linksOf(view: View, inode: number, limit: number): Link[] {
+export function linksOf(tree: Tree, inode: number, limit: number): Link[] {
   const range = { from: kindStart(inode, Kind.link), to: kindStart(inode, Kind.link + 1) };
-  return collect(view, range, limit, (entry) => linkOf(entry.key()));
+  return collect(tree, range, limit, (entry) => linkOf(entry.key()));
 }
 
 /** The directory that holds the inode's (first) name: `..` of a directory. Root's is root; 0 for what has no name. */
-export function parentOf(view: View, inode: number): number {
+export function parentOf(tree: Tree, inode: number): number {
   if (inode === ROOT_INODE) return ROOT_INODE;
-  const [first] = linksOf(view, inode, 1);
+  const [first] = linksOf(tree, inode, 1);
   if (first !== undefined) return first.parent;
-  loadRecord(view, inode);
+  loadRecord(tree, inode);
   return 0;
 }
 
 /** The names from root down to a directory; undefined if the chain ends elsewhere than at root. */
-export function chainOf(view: View, directory: number): Uint8Array[] | undefined {
+export function chainOf(tree: Tree, directory: number): Uint8Array[] | undefined {
   const chain: Uint8Array[] = [];
   for (let at = directory; at !== ROOT_INODE; ) {
-    const [link] = linksOf(view, at, 1);
+    const [link] = linksOf(tree, at, 1);
     if (link === undefined) return undefined;
     chain.push(link.name);
     if (chain.length > MAX_DEPTH)
@@ -95,12 +95,12 @@ export function chainOf(view: View, directory: number): Uint8Array[] | undefined
 }
 
 /** Every path of an inode (up to `limit`) as the names from root down; root's own is the empty chain, an orphan has none. */
-export function pathsOf(view: View, inode: number, limit: number = Number.POSITIVE_INFINITY): Uint8Array[][] {
+export function pathsOf(tree: Tree, inode: number, limit: number = Number.POSITIVE_INFINITY): Uint8Array[][] {
   if (inode === ROOT_INODE) return [[]];
-  loadRecord(view, inode);
+  loadRecord(tree, inode);
   const paths: Uint8Array[][] = [];
-  for (const link of linksOf(view, inode, limit)) {
-    const chain = chainOf(view, link.parent);
+  for (const link of linksOf(tree, inode, limit)) {
+    const chain = chainOf(tree, link.parent);
     if (chain !== undefined) paths.push([...chain, link.name]);
   }
   return paths;
@@ -110,10 +110,10 @@ export function pathsOf(view: View, inode: number, limit: number = Number.POSITI
  * Some path of an inode for a report: undefined where there is none to be found. Unlike {@link pathsOf} it never throws for
  * what is damaged or absent, and never goes round in circles for long.
  */
-export function somePath(view: View, inode: number): Uint8Array[] | undefined {
+export function somePath(tree: Tree, inode: number): Uint8Array[] | undefined {
   const names: Uint8Array[] = [];
   for (let at = inode; at !== ROOT_INODE; ) {
-    const [link] = linksOf(view, at, 1);
+    const [link] = linksOf(tree, at, 1);
     if (link === undefined || names.length === MAX_REPORTED_DEPTH) return undefined;
     names.push(link.name);
     at = link.parent;
@@ -122,12 +122,12 @@ export function somePath(view: View, inode: number): Uint8Array[] | undefined {
 }
 
 /** Whether `inode` is `ancestor` or lies below it. Both are directories. */
-export function isWithin(view: View, inode: number, ancestor: number): boolean {
+export function isWithin(tree: Tree, inode: number, ancestor: number): boolean {
   let at = inode;
   for (let depth = 0; at !== ROOT_INODE && at !== 0; depth++) {
     if (at === ancestor) return true;
     if (depth > MAX_DEPTH) throw new ByreError('DAMAGED', 'directories form a circle', { details: { inode: at } });
-    at = linksOf(view, at, 1)[0]?.parent ?? 0;
+    at = linksOf(tree, at, 1)[0]?.parent ?? 0;
   }
   return at === ancestor;
 }

@@ -9,7 +9,7 @@ import { borrow, put, remove } from '../../core/tree.ts';
 import { failure } from './failure.ts';
 import { ROOT_INODE, recordKey } from './keys.ts';
 import { decodeRecord, encodeRecord, type InodeRecord } from './record.ts';
-import type { Time, View } from './view.ts';
+import type { Time, Tree, View } from './view.ts';
 
 const EPOCH: Time = { seconds: 0, nanoseconds: 0 };
 
@@ -33,28 +33,28 @@ function untouchedRoot(): InodeRecord {
 }
 
 /** The record, or undefined if there is no such inode. */
-export function findRecord(view: View, inode: number): InodeRecord | undefined {
+export function findRecord(view: Tree, inode: number): InodeRecord | undefined {
   const bytes = borrow(view.store, view.root, recordKey(inode));
   if (bytes !== undefined) return decodeRecord(bytes);
   return inode === ROOT_INODE ? untouchedRoot() : undefined;
 }
 
 /** The record; ENOENT if there is no such inode. */
-export function loadRecord(view: View, inode: number): InodeRecord {
+export function loadRecord(view: Tree, inode: number): InodeRecord {
   const record = findRecord(view, inode);
   if (record === undefined) throw failure('ENOENT', { inode });
   return record;
 }
 
 /** The record of a directory; ENOENT or ENOTDIR. */
-export function loadDirectory(view: View, inode: number): InodeRecord {
+export function loadDirectory(view: Tree, inode: number): InodeRecord {
   const record = loadRecord(view, inode);
   if (record.type !== 'directory') throw failure('ENOTDIR', { inode });
   return record;
 }
 
 /** The record of a regular file; ENOENT, EISDIR, or EINVAL for anything else. */
-export function loadFile(view: View, inode: number): InodeRecord {
+export function loadFile(view: Tree, inode: number): InodeRecord {
   const record = loadRecord(view, inode);
   if (record.type === 'directory') throw failure('EISDIR', { inode });
   if (record.type !== 'file') throw failure('EINVAL', { inode });

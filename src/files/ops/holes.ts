@@ -9,14 +9,14 @@ import { Draft, loadFile, loadRecord } from './draft.ts';
 import { failure } from './failure.ts';
 import { CONTENT_BYTES, contentKey, MAX_FILE_BYTES } from './keys.ts';
 import type { InodeRecord } from './record.ts';
-import { requireWritable, type View } from './view.ts';
+import { requireWritable, type Tree, type View } from './view.ts';
 
 export interface AllocateOptions extends WriteOptions {
   /** The file's size stays, even if the range ends beyond it. */
   readonly keepSize?: boolean | undefined;
 }
 
-function requireRange(view: View, inode: number, from: number, to: number): InodeRecord {
+function requireRange(view: Tree, inode: number, from: number, to: number): InodeRecord {
   const record = loadRecord(view, inode);
   if (record.type === 'directory') throw failure('EISDIR', { inode });
   if (record.type !== 'file') throw failure('ENODEV', { inode });
@@ -93,7 +93,7 @@ export interface Seeking {
 }
 
 /** One bounded step towards the next data or hole at or after `offset`. ENXIO at the file's end, and if no data follows. */
-export function seekStep(view: View, inode: number, offset: number, what: 'data' | 'hole'): Seeking {
+export function seekStep(view: Tree, inode: number, offset: number, what: 'data' | 'hole'): Seeking {
   requireOffset(offset);
   const { size } = loadFile(view, inode);
   if (offset >= size) throw failure('ENXIO', { inode });
@@ -125,7 +125,7 @@ export function seekStep(view: View, inode: number, offset: number, what: 'data'
   return { offset: Math.min(at, size), found: true };
 }
 
-function seek(view: View, inode: number, offset: number, what: 'data' | 'hole'): number {
+function seek(view: Tree, inode: number, offset: number, what: 'data' | 'hole'): number {
   for (let at = offset; ; ) {
     const { offset: reached, found } = seekStep(view, inode, at, what);
     if (found) return reached;
@@ -134,11 +134,11 @@ function seek(view: View, inode: number, offset: number, what: 'data' | 'hole'):
 }
 
 /** All steps in one: for files that are known not to be huge. */
-export function seekData(view: View, inode: number, offset: number): number {
+export function seekData(view: Tree, inode: number, offset: number): number {
   return seek(view, inode, offset, 'data');
 }
 
 /** All steps in one: for files that are known not to be huge. */
-export function seekHole(view: View, inode: number, offset: number): number {
+export function seekHole(view: Tree, inode: number, offset: number): number {
   return seek(view, inode, offset, 'hole');
 }

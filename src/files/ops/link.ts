@@ -10,7 +10,7 @@ import { failure } from './failure.ts';
 import { contentKey, entryKey, linkKey, orphanKey } from './keys.ts';
 import { requireName } from './names.ts';
 import { encodeEntry } from './record.ts';
-import { requireWritable, type View } from './view.ts';
+import { requireWritable, type Tree, type View } from './view.ts';
 
 const NOTHING = new Uint8Array(0);
 
@@ -38,7 +38,7 @@ export function link(view: View, inode: number, parent: number, name: Uint8Array
 }
 
 /** The bytes that a symbolic link holds; EINVAL for anything else. */
-export function readLink(view: View, inode: number): Uint8Array {
+export function readLink(view: Tree, inode: number): Uint8Array {
   const record = loadRecord(view, inode);
   if (record.type !== 'symlink') throw failure('EINVAL', { inode });
   const target = new Uint8Array(record.size);

@@ -12,7 +12,7 @@ import { entryKey, linkKey } from './keys.ts';
 import { requireName } from './names.ts';
 import { type EntryTarget, encodeEntry } from './record.ts';
 import { stageLoss, type Unlinked, type UnlinkOptions } from './unlink.ts';
-import { requireWritable, type View } from './view.ts';
+import { requireWritable, type Tree, type View } from './view.ts';
 
 const NOTHING = new Uint8Array(0);
 
@@ -65,7 +65,7 @@ export function rename(
   return move(draft, from, source, to, target, options.release === true);
 }
 
-function requireReplaceable(view: View, source: EntryTarget, target: EntryTarget): void {
+function requireReplaceable(view: Tree, source: EntryTarget, target: EntryTarget): void {
   if (source.type === 'directory') {
     if (target.type !== 'directory') throw failure('ENOTDIR');
     if (!isEmptyDirectory(view, target.inode)) throw failure('ENOTEMPTY');

@@ -8,7 +8,7 @@ import { Draft, loadFile } from './draft.ts';
 import { failure } from './failure.ts';
 import { CONTENT_BYTES, contentKey, MAX_FILE_BYTES } from './keys.ts';
 import type { InodeRecord } from './record.ts';
-import { requireWritable, type View } from './view.ts';
+import { requireWritable, type Tree, type View } from './view.ts';
 
 export interface Resizing {
   /** False if this is but one step of the way. */
@@ -23,7 +23,7 @@ export interface Resizing {
 }
 
 /** Finds out what a step towards `size` takes, changing nothing. EISDIR, EINVAL, EFBIG. */
-export function planSize(view: View, inode: number, record: InodeRecord, size: number): Resizing {
+export function planSize(view: Tree, inode: number, record: InodeRecord, size: number): Resizing {
   if (record.type === 'directory') throw failure('EISDIR', { inode });
   if (record.type !== 'file' || !Number.isSafeInteger(size) || size < 0) throw failure('EINVAL', { inode });
   if (size > MAX_FILE_BYTES) throw failure('EFBIG', { inode });

@@ -12,7 +12,7 @@ import { failure } from './failure.ts';
 import { contentKey, entryKey, Kind, kindStart, linkKey, orphanKey, orphanOf } from './keys.ts';
 import { requireName } from './names.ts';
 import type { EntryTarget } from './record.ts';
-import { requireWritable, type View } from './view.ts';
+import { requireWritable, type Tree, type View } from './view.ts';
 
 const NOTHING = new Uint8Array(0);
 
@@ -40,7 +40,7 @@ interface Remains {
   readonly all: boolean;
 }
 
-function findRemains(view: View, inode: number, limit: number): Remains {
+function findRemains(view: Tree, inode: number, limit: number): Remains {
   const xattrs = { from: kindStart(inode, Kind.xattr), to: kindStart(inode, Kind.xattr + 1) };
   const keys = collect(view, xattrs, limit + 1, (entry) => entry.key());
   const wanted = limit + 1 - keys.length;
@@ -74,7 +74,7 @@ export function stageLoss(draft: Draft, inode: number, release: boolean): boolea
   return true;
 }
 
-function requireEntry(view: View, parent: number, name: Uint8Array): EntryTarget {
+function requireEntry(view: Tree, parent: number, name: Uint8Array): EntryTarget {
   const found = findEntry(view, parent, name);
   if (found === undefined) throw failure('ENOENT');
   return found;
@@ -133,7 +133,7 @@ export function releaseOrphan(view: View, inode: number): boolean {
 }
 
 /** Up to `limit` orphans with numbers above `after`, ascending. Fewer than `limit` means that no more follow. */
-export function orphans(view: View, after: number, limit: number): number[] {
+export function orphans(view: Tree, after: number, limit: number): number[] {
   const range = { from: orphanKey(after + 1), to: kindStart(0, Kind.orphan + 1) };
   return collect(view, range, limit, (entry) => orphanOf(entry.key()));
 }

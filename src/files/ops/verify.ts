@@ -19,7 +19,7 @@ import { findRecord } from './draft.ts';
 import * as keys from './keys.ts';
 import { requireName } from './names.ts';
 import { decodeRecord, type InodeRecord } from './record.ts';
-import type { View } from './view.ts';
+import type { Tree } from './view.ts';
 import { readXattr } from './xattrs.ts';
 
 /** Cells looked at in one step; each may need three more looks elsewhere. */
@@ -53,7 +53,7 @@ interface Cell {
 }
 
 export class Verification {
-  readonly view: View;
+  readonly tree: Tree;
   /** Cells seen so far, for progress. */
   cells = 0;
   readonly problems: Problem[] = [];
@@ -62,21 +62,21 @@ export class Verification {
   /** Directories whose chain of parents is known to reach root. */
   readonly #connected = new Set<number>([keys.ROOT_INODE]);
 
-  constructor(view: View) {
-    this.view = view;
+  constructor(tree: Tree) {
+    this.tree = tree;
   }
 
   /** Looks at a few more cells; true when there are no more. */
   step(): boolean {
     const to = new Uint8Array([keys.FILES_FACE + 1]);
-    const cells = collect(this.view, { from: this.#next, to }, STEP_CELLS, (entry) => ({
+    const cells = collect(this.tree, { from: this.#next, to }, STEP_CELLS, (entry) => ({
       key: entry.key(),
       inline: entry.kind === 'inline',
       empty: entry.borrowValue().length === 0,
     }));
     const done = cells.length < STEP_CELLS;
     // A fault runs the step again, so what it finds counts only at its end.
-    const look = new Look(this.view, this.#connected, this.#passing);
+    const look = new Look(this.tree, this.#connected, this.#passing);
     for (const cell of cells) look.cell(cell);
     if (done) look.finish();
     this.problems.push(...look.problems);
@@ -97,20 +97,20 @@ export class Verification {
 
 /** One step: knows what the steps before it found, and changes none of it. */
 class Look {
-  readonly view: View;
+  readonly tree: Tree;
   readonly problems: Problem[] = [];
   readonly connected: number[] = [];
   passing: Passing | undefined;
   readonly #known: ReadonlySet<number>;
 
-  constructor(view: View, known: ReadonlySet<number>, passing: Passing | undefined) {
-    this.view = view;
+  constructor(tree: Tree, known: ReadonlySet<number>, passing: Passing | undefined) {
+    this.tree = tree;
     this.#known = known;
     this.passing = passing === undefined ? undefined : { ...passing };
   }
 
   #report(text: string, inode: number, details: Readonly<Record<string, unknown>> = {}): void {
-    this.problems.push({ text, inode, path: somePath(this.view, inode), details });
+    this.problems.push({ text, inode, path: somePath(this.tree, inode), details });
   }
 
   cell({ key, inline, empty }: Cell): void {
@@ -131,7 +131,7 @@ class Look {
     const { part, inode } = parsed;
     if (part === 'orphan') {
       if (!inline || !empty) this.#report('an orphan mark is not empty', inode);
-      if (findRecord(this.view, inode)?.links !== 0) this.#report('an orphan mark names an inode that is none', inode);
+      if (findRecord(this.tree, inode)?.links !== 0) this.#report('an orphan mark names an inode that is none', inode);
       return;
     }
     if (this.passing?.inode !== inode) this.#begin(inode);
@@ -148,7 +148,7 @@ class Look {
     this.finish();
     const passing: Passing = { inode, record: undefined, entries: 0, subdirectories: 0, links: 0, pages: 0 };
     this.passing = passing;
-    passing.record = findRecord(this.view, inode);
+    passing.record = findRecord(this.tree, inode);
     if (passing.record === undefined) this.#report('an inode has cells but no record', inode);
   }
 
@@ -161,9 +161,9 @@ class Look {
       if (!isByreError(error)) throw error;
       this.#report('an entry has a name that cannot be', inode, { name });
     }
-    const target = findEntry(this.view, inode, name)!;
+    const target = findEntry(this.tree, inode, name)!;
     if (target.type === 'directory') passing.subdirectories++;
-    const bytes = borrow(this.view.store, this.view.root, keys.recordKey(target.inode));
+    const bytes = borrow(this.tree.store, this.tree.root, keys.recordKey(target.inode));
     if (bytes === undefined) {
       this.#report('an entry names an inode that is not there', inode, { name, target: target.inode });
       return;
@@ -172,7 +172,7 @@ class Look {
     if (type !== target.type) {
       this.#report('an entry has another type than its inode', inode, { name, target: target.inode, type });
     }
-    if (!has(this.view.store, this.view.root, keys.linkKey(target.inode, inode, name))) {
+    if (!has(this.tree.store, this.tree.root, keys.linkKey(target.inode, inode, name))) {
       this.#report('an entry has no back-reference', inode, { name, target: target.inode });
     }
   }
@@ -181,21 +181,21 @@ class Look {
     const { inode } = passing;
     passing.links++;
     if (!empty) this.#report('a back-reference is not empty', inode);
-    if (findEntry(this.view, parent, name)?.inode !== inode) {
+    if (findEntry(this.tree, parent, name)?.inode !== inode) {
       this.#report('a back-reference has no entry', inode, { parent, name });
     }
   }
 
   #content(passing: Passing, chunk: number, key: Uint8Array): void {
     const { inode, record } = passing;
-    passing.pages += chunkPages(this.view, key);
+    passing.pages += chunkPages(this.tree, key);
     if (record === undefined) return;
     if (record.type !== 'file' && record.type !== 'symlink') {
       this.#report('content is stored for what can have none', inode);
       return;
     }
     const room = record.size - chunk * keys.CONTENT_BYTES;
-    const length = contentLength(this.view.store, this.view.root, key);
+    const length = contentLength(this.tree.store, this.tree.root, key);
     if (length <= room) return;
     const pagesEnd = Math.ceil(room / PAGE_BYTES) * PAGE_BYTES;
     if (room <= 0 || length > pagesEnd) {
@@ -203,14 +203,14 @@ class Look {
       return;
     }
     const tail = new Uint8Array(pagesEnd - room);
-    readContent(this.view.store, this.view.root, key, room, tail);
+    readContent(this.tree.store, this.tree.root, key, room, tail);
     if (tail.some((byte) => byte !== 0)) {
       this.#report('the page that a file ends in is not zero beyond its end', inode, { chunk, size: record.size });
     }
   }
 
   #xattr(inode: number, name: Uint8Array): void {
-    if (readXattr(this.view, inode, name) === undefined) {
+    if (readXattr(this.tree, inode, name) === undefined) {
       this.#report('an extended attribute is not of a known form', inode, { name });
     }
   }
@@ -221,7 +221,7 @@ class Look {
     this.passing = undefined;
     if (passing?.record === undefined) return;
     const { inode, record } = passing;
-    const isOrphan = has(this.view.store, this.view.root, keys.orphanKey(inode));
+    const isOrphan = has(this.tree.store, this.tree.root, keys.orphanKey(inode));
     if (record.links === 0 && !isOrphan) this.#report('an inode without links is not marked an orphan', inode);
     if (record.links !== 0 && record.linkable) this.#report('an inode with links is marked to have none yet', inode);
     if (record.pages !== passing.pages) {
@@ -263,7 +263,7 @@ class Look {
     for (let at = inode; !this.#known.has(at); ) {
       if (trail.has(at)) return false;
       trail.add(at);
-      const [link] = linksOf(this.view, at, 1);
+      const [link] = linksOf(this.tree, at, 1);
       if (link === undefined) return false;
       at = link.parent;
     }

@@ -11,9 +11,13 @@ export interface Time {
   readonly nanoseconds: number;
 }
 
-export interface View {
+/** One state of a branch, to be read. */
+export interface Tree {
   readonly store: Store;
   readonly root: Root;
+}
+
+export interface View extends Tree {
   readonly readOnly: boolean;
   /** The present time. Asked once by each operation that stamps. */
   now(): Time;

@@ -13,7 +13,7 @@ import { Draft, loadRecord } from './draft.ts';
 import { failure } from './failure.ts';
 import { Kind, kindStart, nameOf, xattrKey } from './keys.ts';
 import { requireXattrName } from './names.ts';
-import { requireWritable, type View } from './view.ts';
+import { requireWritable, type Tree, type View } from './view.ts';
 
 export const MAX_XATTR_BYTES = 65_536;
 
@@ -27,7 +27,7 @@ export interface SetXattrOptions {
 }
 
 /** The value, or undefined if the inode has no such attribute. */
-export function getXattr(view: View, inode: number, name: Uint8Array): Uint8Array | undefined {
+export function getXattr(view: Tree, inode: number, name: Uint8Array): Uint8Array | undefined {
   requireXattrName(name);
   if (!has(view.store, view.root, xattrKey(inode, name))) {
     loadRecord(view, inode);
@@ -41,7 +41,7 @@ export function getXattr(view: View, inode: number, name: Uint8Array): Uint8Arra
 }
 
 /** The value, or undefined if nothing that can be one is stored. */
-export function readXattr(view: View, inode: number, name: Uint8Array): Uint8Array | undefined {
+export function readXattr(view: Tree, inode: number, name: Uint8Array): Uint8Array | undefined {
   const { store, root } = view;
   const key = xattrKey(inode, name);
   const stored = contentLength(store, root, key);
@@ -97,7 +97,7 @@ export function removeXattr(view: View, inode: number, name: Uint8Array): void {
 }
 
 /** All names, in byte order. */
-export function listXattrs(view: View, inode: number): Uint8Array[] {
+export function listXattrs(view: Tree, inode: number): Uint8Array[] {
   loadRecord(view, inode);
   const range = { from: kindStart(inode, Kind.xattr), to: kindStart(inode, Kind.xattr + 1) };
   return collect(view, range, Number.POSITIVE_INFINITY, (entry) => nameOf(entry.key()));
