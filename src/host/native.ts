@@ -122,7 +122,7 @@ let tried = false;
 export function native(): Native | undefined {
   if (tried) return loaded;
   tried = true;
-  if (process.platform !== 'linux' || process.env['BYRE_NO_NATIVE'] === '1') return undefined;
+  if (process.platform !== 'linux' || process.env.BYRE_NO_NATIVE === '1') return undefined;
   try {
     loaded = bind(createRequire(import.meta.url)('koffi') as Koffi);
   } catch {

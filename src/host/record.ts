@@ -173,11 +173,11 @@ export function encodeOrigin(origin: Origin): Uint8Array {
 export function decodeOrigin(bytes: Uint8Array): Origin | undefined {
   try {
     const stored = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
-    if (stored['version'] !== VERSION) return undefined;
+    if (stored.version !== VERSION) return undefined;
     return {
-      directory: String(stored['directory']),
-      device: BigInt(String(stored['device'])),
-      snapshot: typeof stored['snapshot'] === 'string' ? stored['snapshot'] : undefined,
+      directory: String(stored.directory),
+      device: BigInt(String(stored.device)),
+      snapshot: typeof stored.snapshot === 'string' ? stored.snapshot : undefined,
     };
   } catch {
     return undefined;
