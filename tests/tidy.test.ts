@@ -18,6 +18,7 @@ const coreOrder = [
   'space',
   'store',
   'node',
+  'node-write',
   'share',
   'tree',
   'scan',

@@ -9,6 +9,9 @@ import { assert } from '../errors.ts';
 /** How many frames an eviction looks at before it settles for the oldest of them. */
 const EVICTION_SAMPLE = 16;
 
+/** Frames beyond the capacity that hold copies for the length of a call. */
+const ASIDE_FRAMES = 2;
+
 export class Frames {
   readonly frameBytes: number;
   readonly capacity: number;
@@ -33,7 +36,7 @@ export class Frames {
   constructor(frameBytes: number, capacity: number) {
     this.frameBytes = frameBytes;
     this.capacity = capacity;
-    const buffer = new ArrayBuffer(frameBytes * capacity);
+    const buffer = new ArrayBuffer(frameBytes * (capacity + ASIDE_FRAMES));
     this.u8 = new Uint8Array(buffer);
     this.u32 = new Uint32Array(buffer);
     this.pageOf = new Uint32Array(capacity);
@@ -146,6 +149,13 @@ export class Frames {
   bytes(frame: number): Uint8Array {
     const at = frame * this.frameBytes;
     return this.u8.subarray(at, at + this.frameBytes);
+  }
+
+  /** Copies a frame to one of two that hold no page, and returns that one's number. */
+  setAside(frame: number, which: number): number {
+    const aside = this.capacity + which;
+    this.u8.copyWithin(aside * this.frameBytes, frame * this.frameBytes, (frame + 1) * this.frameBytes);
+    return aside;
   }
 
   /** Forgets every clean page. Nothing may be dirty or pinned that must survive. */

@@ -9,7 +9,7 @@
  * at a multiple of 4: child page u32, hash low u32, hash high u32, key. The first key of an internal node is empty.
  */
 
-import { commonPrefixLength, compareRange, readU16, readU32, writeU16, writeU32, writeU64 } from './bytes.ts';
+import { compareRange, readU16, readU32, writeU16, writeU32, writeU64 } from './bytes.ts';
 import type { Store } from './store.ts';
 
 export const NODE_MAGIC = 0xb7;
@@ -223,30 +223,24 @@ export function childValue(page: number, low: number, high: number): Uint8Array 
 }
 
 /** Bytes of a node that a cell takes, its slot included, when `prefix` bytes of its key stand in the prefix. */
-export function cellBytes(cell: Cell, prefix: number, nodeLevel: number): number {
+function cellBytes(cell: Cell, prefix: number, nodeLevel: number): number {
   const suffix = cell.key.length === 0 ? 0 : cell.key.length - prefix;
   const body = suffix + cell.value.length + (nodeLevel === 0 ? 2 : 0);
   return SLOT_BYTES + (nodeLevel === 0 ? body : (body + 3) & ~3);
 }
 
 /**
- * Puts a cell at `slot`. Returns false, with nothing changed, if it does not fit even after the node is packed; the caller
- * splits. A first cell, or one that does not bear the node's prefix, makes the node be written anew.
+ * Puts a cell at `slot` where there is room for it as the node is. Returns false, with nothing changed, if there is none, or
+ * if the key does not bear the node's prefix: then the node must be written anew.
  */
 export function insertCell(store: Store, frame: number, slot: number, cell: Cell): boolean {
   const base = frame * store.nodeBytes;
   const { u8 } = store.nodes;
   const prefix = prefixLength(store, frame);
-  const nodeLevel = u8[base + 1];
   const count = readU16(u8, base + 2);
-  const fits = count !== 0 && (bearsPrefix(store, frame, cell.key) || (nodeLevel !== 0 && slot === 0));
-  const bytes = cellBytes(cell, prefix, nodeLevel);
-  if (!fits || HEADER_BYTES + count * SLOT_BYTES + readU16(u8, base + 16) + bytes > store.nodeBytes) {
-    if (fits && HEADER_BYTES + usedBytes(store, frame) + bytes > store.nodeBytes) return false;
-    const cells = readCells(store, frame);
-    cells.splice(slot, 0, cell);
-    return writeCells(store, frame, cells);
-  }
+  if (count === 0 || !bearsPrefix(store, frame, cell.key)) return false;
+  const bytes = cellBytes(cell, prefix, u8[base + 1]);
+  if (HEADER_BYTES + count * SLOT_BYTES + readU16(u8, base + 16) + bytes > store.nodeBytes) return false;
   const at = base + HEADER_BYTES + slot * SLOT_BYTES;
   u8.copyWithin(at + SLOT_BYTES, at, base + HEADER_BYTES + count * SLOT_BYTES);
   placeCell(store, frame, slot, cell, prefix);
@@ -264,7 +258,7 @@ export function deleteCell(store: Store, frame: number, slot: number): void {
   if (u8[base + 1] === 0) {
     const header = readU16(u8, cellAt(store, frame, slot));
     bytes = 2 + suffix + (header & LENGTH_MASK);
-    if (header >>> 14 === EXTENTS) writeU16(u8, base + 22, readU16(u8, base + 22) - 1);
+    if (header >>> 14 === EXTENTS) countExtents(store, frame, -1);
   } else bytes = (REF_BYTES + suffix + 3) & ~3;
   writeU16(u8, base + 18, readU16(u8, base + 18) + bytes);
   const at = base + HEADER_BYTES + slot * SLOT_BYTES;
@@ -284,59 +278,6 @@ function bareFirstKey(store: Store, frame: number): void {
   writeU16(u8, base + HEADER_BYTES + 6, 0);
 }
 
-/** All cells, copied out. */
-export function readCells(store: Store, frame: number): Cell[] {
-  const count = cellCount(store, frame);
-  const leaf = level(store, frame) === 0;
-  const cells: Cell[] = [];
-  for (let slot = 0; slot < count; slot++) {
-    const key = keyOf(store, frame, slot);
-    if (leaf) cells.push({ key, kind: kindOf(store, frame, slot), value: cellValue(store, frame, slot).slice() });
-    else {
-      const at = cellAt(store, frame, slot);
-      // The first key of an internal node stands for "below all others": it is empty whatever the prefix.
-      const bare = slot === 0 ? new Uint8Array(0) : key;
-      cells.push({ key: bare, kind: INLINE, value: store.nodes.u8.slice(at, at + REF_BYTES) });
-    }
-  }
-  return cells;
-}
-
-/** The longest prefix that the cells' keys share; an internal node's first key does not count. */
-export function prefixOf(cells: readonly Cell[], nodeLevel: number): number {
-  const first = nodeLevel === 0 ? 0 : 1;
-  if (cells.length <= first) return 0;
-  return commonPrefixLength(cells[first].key, cells[cells.length - 1].key);
-}
-
-/** Bytes of a node that holds these cells, header left out. */
-export function bytesOfCells(cells: readonly Cell[], nodeLevel: number): number {
-  const prefix = prefixOf(cells, nodeLevel);
-  let bytes = prefix;
-  for (const cell of cells) bytes += cellBytes(cell, prefix, nodeLevel);
-  return nodeLevel === 0 ? bytes : bytes + 3;
-}
-
-/** Writes a node's cells anew, packed. Returns false, with nothing changed, if they do not fit. */
-export function writeCells(store: Store, frame: number, cells: readonly Cell[]): boolean {
-  const base = frame * store.nodeBytes;
-  const { u8 } = store.nodes;
-  const nodeLevel = u8[base + 1];
-  if (HEADER_BYTES + bytesOfCells(cells, nodeLevel) > store.nodeBytes) return false;
-  const prefix = prefixOf(cells, nodeLevel);
-  u8.fill(0, base + 16, base + store.nodeBytes);
-  writeU16(u8, base + 20, prefix);
-  let heap = prefix;
-  if (nodeLevel !== 0) heap = (heap + 3) & ~3;
-  writeU16(u8, base + 16, heap);
-  if (prefix !== 0) u8.set(cells[cells.length - 1].key.subarray(0, prefix), base + store.nodeBytes - prefix);
-  for (let slot = 0; slot < cells.length; slot++) {
-    placeCell(store, frame, slot, cells[slot], prefix);
-  }
-  writeU16(u8, base + 2, cells.length);
-  return true;
-}
-
 /** True if `key` begins with the node's prefix. */
 function bearsPrefix(store: Store, frame: number, key: Uint8Array): boolean {
   const prefix = prefixLength(store, frame);
@@ -344,31 +285,56 @@ function bearsPrefix(store: Store, frame: number, key: Uint8Array): boolean {
   return comparePrefix(store.nodes.u8, at, prefix, key) === 0;
 }
 
-/** Writes a cell's bytes to the heap and its slot; the count and the other slots are the caller's. */
-function placeCell(store: Store, frame: number, slot: number, cell: Cell, prefix: number): void {
-  const base = frame * store.nodeBytes;
-  const { u8, u32 } = store.nodes;
-  const leaf = u8[base + 1] === 0;
+/** Writes a cell's bytes to the heap and its slot; the count and the other slots are the caller's. An empty key stays empty. */
+export function placeCell(store: Store, frame: number, slot: number, cell: Cell, prefix: number): void {
+  const { u8 } = store.nodes;
   const { key, value } = cell;
+  const leaf = u8[frame * store.nodeBytes + 1] === 0;
   const suffix = key.length === 0 ? 0 : key.length - prefix;
   const bytes = leaf ? 2 + suffix + value.length : (REF_BYTES + suffix + 3) & ~3;
-  const heap = readU16(u8, base + 16) + bytes;
-  writeU16(u8, base + 16, heap);
-  const offset = store.nodeBytes - heap;
-  let at = base + offset;
+  let at = claimCell(store, frame, slot, bytes, suffix);
   if (leaf) {
     writeU16(u8, at, value.length | (cell.kind << 14));
     at += 2;
-    if (cell.kind === EXTENTS) writeU16(u8, base + 22, readU16(u8, base + 22) + 1);
+    if (cell.kind === EXTENTS) countExtents(store, frame, 1);
   } else {
     u8.set(value, at);
     at += REF_BYTES;
   }
   for (let i = 0; i < suffix; i++) u8[at + i] = key[prefix + i];
   if (leaf) u8.set(value, at + suffix);
-  const place = (base + HEADER_BYTES + slot * SLOT_BYTES) >>> 2;
-  u32[place] = suffix === 0 ? 0 : headOf(key, prefix);
-  u32[place + 1] = offset + suffix * 0x1_0000;
+  setHead(store, frame, slot, at, suffix);
+}
+
+/** Takes `bytes` of the heap for the cell of a slot, and returns where they begin in `nodes.u8`. */
+export function claimCell(store: Store, frame: number, slot: number, bytes: number, suffix: number): number {
+  const base = frame * store.nodeBytes;
+  const { u8, u32 } = store.nodes;
+  const heap = readU16(u8, base + 16) + bytes;
+  writeU16(u8, base + 16, heap);
+  const offset = store.nodeBytes - heap;
+  u32[((base + HEADER_BYTES + slot * SLOT_BYTES) >>> 2) + 1] = offset + suffix * 0x1_0000;
+  return base + offset;
+}
+
+/** Writes a slot's head from the key bytes at `keyAt` in `nodes.u8`. */
+export function setHead(store: Store, frame: number, slot: number, keyAt: number, suffix: number): void {
+  const { u8, u32 } = store.nodes;
+  let head = 0;
+  const bytes = suffix < 4 ? suffix : 4;
+  for (let i = 0; i < bytes; i++) head |= u8[keyAt + i] << (24 - 8 * i);
+  u32[(frame * store.nodeBytes + HEADER_BYTES + slot * SLOT_BYTES) >>> 2] = head;
+}
+
+/** Adds to how many cells of a leaf refer to pages. */
+export function countExtents(store: Store, frame: number, more: number): void {
+  const at = frame * store.nodeBytes + 22;
+  writeU16(store.nodes.u8, at, readU16(store.nodes.u8, at) + more);
+}
+
+/** Length of a leaf cell's value. */
+export function valueLength(store: Store, frame: number, slot: number): number {
+  return readU16(store.nodes.u8, cellAt(store, frame, slot)) & LENGTH_MASK;
 }
 
 /** True if a slot's head is not that of its key. */

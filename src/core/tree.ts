@@ -4,8 +4,9 @@
  */
 
 import { assert, ByreError } from '../errors.ts';
-import { readU32 } from './bytes.ts';
+import { commonPrefixLength, readU32 } from './bytes.ts';
 import * as node from './node.ts';
+import { bytesOfGathered, evenCut, gather, gathered, gatheredKey, gatherRight, writeGathered } from './node-write.ts';
 import { eachExtent, own } from './share.ts';
 import type { Root, Store } from './store.ts';
 
@@ -96,7 +97,7 @@ export function putCell(store: Store, root: Root, cell: node.Cell): void {
     }
     node.deleteCell(store, frame, slot);
   }
-  if (!node.insertCell(store, frame, slot, cell)) split(store, root, depth, slot, cell);
+  insert(store, root, depth, slot, cell);
 }
 
 /** Owns the leaf of a key that is there and returns its place: its value may then be read against true counts. */
@@ -124,11 +125,7 @@ export function remove(store: Store, root: Root, key: Uint8Array): boolean {
 }
 
 function plant(store: Store, root: Root): void {
-  const page = store.allocateNode();
-  const frame = store.nodes.take(page);
-  store.nodes.markDirty(frame);
-  node.initialise(store, frame, page, 0);
-  root.page = page;
+  root.page = store.nodes.pageOf[newNode(store, 0)];
   store.touchRoot(root);
 }
 
@@ -160,88 +157,80 @@ function releaseOld(store: Store, old: Uint8Array, cell: node.Cell): void {
   }
 }
 
-/** Splits the full node at `depth` of the path around a new cell that belongs at `slot`, and its parents as needed. */
-function split(store: Store, root: Root, depth: number, slot: number, cell: node.Cell): void {
+/** Puts a cell into the node at `depth` of the path: as the node is, or written anew, or split. */
+function insert(store: Store, root: Root, depth: number, slot: number, cell: node.Cell): void {
   const frame = pathFrames[depth];
-  const nodeLevel = node.level(store, frame);
-  const cells = node.readCells(store, frame);
-  cells.splice(slot, 0, cell);
-  const at = splitPoint(store, cells, slot, nodeLevel);
-  const page = store.allocateNode();
-  const right = store.nodes.take(page);
-  store.nodes.markDirty(right);
-  node.initialise(store, right, page, nodeLevel);
-  const separator = separatorOf(cells, at, nodeLevel);
-  const moved = cells.slice(at);
-  if (nodeLevel !== 0) moved[0] = { ...moved[0], key: new Uint8Array(0) };
-  assert(node.writeCells(store, right, moved), 'the right half of a split does not fit');
-  if (at !== slot || at !== cells.length - 1) {
-    assert(node.writeCells(store, frame, cells.slice(0, at)), 'the left half of a split does not fit');
-  }
-  const reference: node.Cell = { key: separator, kind: node.INLINE, value: node.childValue(page, 0, 0) };
-  if (depth === 0) {
-    growRoot(store, root, frame, reference, nodeLevel + 1);
+  if (node.insertCell(store, frame, slot, cell)) return;
+  const count = node.cellCount(store, frame);
+  const fits = node.HEADER_BYTES + node.usedBytes(store, frame) + node.SLOT_BYTES + cell.key.length + cell.value.length;
+  if (slot === count && count > 0 && fits > store.nodeBytes) {
+    append(store, root, depth, cell);
     return;
   }
-  const parentSlot = pathSlots[depth - 1] + 1;
-  if (!node.insertCell(store, pathFrames[depth - 1], parentSlot, reference)) {
-    split(store, root, depth - 1, parentSlot, reference);
-  }
+  gather(store, frame, cell, slot);
+  if (writeGathered(store, frame, 0, gathered())) return;
+  split(store, root, depth, slot);
 }
 
-/**
- * Where to cut: before a cell appended at the end, so that sorted loads leave full nodes; else where the halves differ
- * least. A cell that breaks a long common prefix may leave no even cut that fits; then it stands alone.
- */
-function splitPoint(store: Store, cells: readonly node.Cell[], slot: number, nodeLevel: number): number {
-  const last = cells.length - 1;
-  if (slot === last) return last;
-  const prefix = node.prefixOf(cells, nodeLevel);
-  const sizes = cells.map((cell) => node.cellBytes(cell, prefix, nodeLevel));
-  const total = sizes.reduce((sum, size) => sum + size, 0);
-  let best = 1;
-  let bestDifference = Number.POSITIVE_INFINITY;
-  let left = 0;
-  for (let at = 1; at <= last; at++) {
-    left += sizes[at - 1];
-    const difference = Math.abs(total - 2 * left);
-    if (difference < bestDifference) {
-      best = at;
-      bestDifference = difference;
-    }
-  }
-  return cutFits(store, cells, best, nodeLevel) ? best : slot === 0 ? 1 : slot;
+/** A cell that does not fit at the end of its node gets a node of its own, so that sorted loads leave full nodes. */
+function append(store: Store, root: Root, depth: number, cell: node.Cell): void {
+  const frame = pathFrames[depth];
+  const nodeLevel = node.level(store, frame);
+  const separator =
+    nodeLevel !== 0 ? cell.key : shortest(node.keyOf(store, frame, node.cellCount(store, frame) - 1), cell.key);
+  const right = newNode(store, nodeLevel);
+  gather(store, right, nodeLevel === 0 ? cell : { ...cell, key: new Uint8Array(0) }, 0);
+  assert(writeGathered(store, right, 0, 1), 'a cell does not fit a node of its own');
+  enterRight(store, root, depth, separator, right);
 }
 
-function cutFits(store: Store, cells: readonly node.Cell[], at: number, nodeLevel: number): boolean {
+/** Cuts the gathered cells of the node at `depth` of the path in two; the new cell stands at `slot` of them. */
+function split(store: Store, root: Root, depth: number, slot: number): void {
+  const frame = pathFrames[depth];
+  const nodeLevel = node.level(store, frame);
   const room = store.nodeBytes - node.HEADER_BYTES;
-  return (
-    node.bytesOfCells(cells.slice(0, at), nodeLevel) <= room && node.bytesOfCells(cells.slice(at), nodeLevel) <= room
-  );
+  const count = gathered();
+  let at = evenCut(store);
+  // A cell that breaks a long common prefix may leave no even cut that fits; then it stands at one end, and alone.
+  if (bytesOfGathered(store, 0, at) > room || bytesOfGathered(store, at, count) > room)
+    at = slot <= 1 ? slot + 1 : slot;
+  const key = gatheredKey(store, at);
+  const separator = nodeLevel !== 0 ? key : shortest(gatheredKey(store, at - 1), key);
+  const right = newNode(store, nodeLevel);
+  assert(writeGathered(store, right, at, count), 'the right half of a split does not fit');
+  assert(writeGathered(store, frame, 0, at), 'the left half of a split does not fit');
+  enterRight(store, root, depth, separator, right);
 }
 
-/** The key that divides two halves: in a leaf the shortest one, in an internal node the key that moves up. */
-function separatorOf(cells: readonly node.Cell[], at: number, nodeLevel: number): Uint8Array {
-  const right = cells[at].key;
-  if (nodeLevel !== 0) return right;
-  const left = cells[at - 1].key;
-  let length = 0;
-  while (length < left.length && left[length] === right[length]) length++;
-  return right.slice(0, length + 1);
+/** The shortest key that divides two. */
+function shortest(left: Uint8Array, right: Uint8Array): Uint8Array {
+  return right.slice(0, commonPrefixLength(left, right) + 1);
 }
 
-function growRoot(store: Store, root: Root, left: number, reference: node.Cell, nodeLevel: number): void {
+function newNode(store: Store, nodeLevel: number): number {
   const page = store.allocateNode();
   const frame = store.nodes.take(page);
   store.nodes.markDirty(frame);
   node.initialise(store, frame, page, nodeLevel);
-  const first: node.Cell = {
-    key: new Uint8Array(0),
-    kind: node.INLINE,
-    value: node.childValue(store.nodes.pageOf[left], 0, 0),
-  };
-  assert(node.writeCells(store, frame, [first, reference]), 'two references do not fit a new root');
-  root.page = page;
+  return frame;
+}
+
+/** Makes a new node known to the parent of its left neighbour, which stands at `depth` of the path. */
+function enterRight(store: Store, root: Root, depth: number, separator: Uint8Array, right: number): void {
+  const value = node.childValue(store.nodes.pageOf[right], 0, 0);
+  const reference: node.Cell = { key: separator, kind: node.INLINE, value };
+  if (depth === 0) growRoot(store, root, pathFrames[0], reference);
+  else insert(store, root, depth - 1, pathSlots[depth - 1] + 1, reference);
+}
+
+function growRoot(store: Store, root: Root, left: number, reference: node.Cell): void {
+  const frame = newNode(store, node.level(store, left) + 1);
+  const value = node.childValue(store.nodes.pageOf[left], 0, 0);
+  gather(store, frame, { key: new Uint8Array(0), kind: node.INLINE, value }, 0);
+  assert(writeGathered(store, frame, 0, 1), 'a reference does not fit a new root');
+  gather(store, frame, reference, 1);
+  assert(writeGathered(store, frame, 0, 2), 'two references do not fit a new root');
+  root.page = store.nodes.pageOf[frame];
   store.touchRoot(root);
 }
 
@@ -288,15 +277,12 @@ function mergeNeighbours(store: Store, parent: number, slot: number): void {
   const left = store.nodes.find(leftPage);
   const right = store.nodes.find(rightPage);
   if (left < 0 || right < 0) return;
-  const nodeLevel = node.level(store, left);
-  const cells = node.readCells(store, left);
-  const moved = node.readCells(store, right);
-  if (nodeLevel !== 0) moved[0] = { ...moved[0], key: node.keyOf(store, parent, leftSlot + 1) };
-  cells.push(...moved);
-  if (node.bytesOfCells(cells, nodeLevel) > store.nodeBytes * MERGED_PART) return;
+  gather(store, left);
+  gatherRight(store, right, node.keyOf(store, parent, leftSlot + 1));
+  if (bytesOfGathered(store, 0, gathered()) > store.nodeBytes * MERGED_PART) return;
   const target = own(store, leftPage);
   const spare = own(store, rightPage);
-  assert(node.writeCells(store, target, cells), 'merged nodes do not fit');
+  assert(writeGathered(store, target, 0, gathered()), 'merged nodes do not fit');
   store.freeNode(store.nodes.pageOf[spare]);
   node.setChild(store, parent, leftSlot, store.nodes.pageOf[target], 0, 0);
   node.deleteCell(store, parent, leftSlot + 1);

@@ -109,8 +109,8 @@ export function* writeData(state: PoolState): Steps<void> {
 
 /** Makes the device as long as the pool's page count says. */
 export function* growDevice(state: PoolState): Steps<void> {
-  const bytes = Math.ceil(pageOffset(state.store.counts.pageCount) / GROW_BYTES) * GROW_BYTES;
-  if (bytes > state.device.bytes) yield { kind: 'resize', bytes };
+  const needed = pageOffset(state.store.counts.pageCount);
+  if (needed > state.device.bytes) yield { kind: 'resize', bytes: Math.ceil(needed / GROW_BYTES) * GROW_BYTES };
 }
 
 /** Writes the dirty frames, neighbours on the device in one request, and marks them clean once written. */

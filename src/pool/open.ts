@@ -35,19 +35,20 @@ export function* openState(device: Device, options: PoolOptions): Steps<PoolStat
     }
     return yield* format(device, options);
   }
-  const found: Superblock[] = [];
+  const found: Array<{ superblock: Superblock; page: Uint8Array }> = [];
   const problems: SuperblockProblem[] = [];
   for (let slot = 0; slot < SUPERBLOCK_SLOTS; slot++) {
     const page = new Uint8Array(PAGE_BYTES);
     yield { kind: 'read', offset: pageOffset(slot), target: page };
     const decoded = decodeSuperblock(page, hash64);
     if ('problem' in decoded) problems.push(decoded);
-    else found.push(decoded);
+    else found.push({ superblock: decoded, page });
   }
-  found.sort((a, b) => b.commit - a.commit);
+  found.sort((a, b) => b.superblock.commit - a.superblock.commit);
   let failure: unknown;
-  for (const superblock of found) {
+  for (const { superblock, page } of found) {
     try {
+      if (!options.readOnly) yield* makeDurable(superblock, page);
       return yield* openCommit(device, options, superblock);
     } catch (error) {
       if (!isByreError(error) || (error.code !== 'DAMAGED' && error.code !== 'STALE')) throw error;
@@ -66,9 +67,10 @@ function* isUnborn(device: Device): Steps<boolean> {
   if (device.readOnly || device.bytes > SUPERBLOCK_SLOTS * PAGE_BYTES) return false;
   const pages = new Uint8Array(SUPERBLOCK_SLOTS * PAGE_BYTES);
   yield { kind: 'read', offset: 0, target: pages };
-  const first = pages.subarray(0, PAGE_BYTES);
-  const begun = hasMagic(first) || first.every((byte) => byte === 0);
-  return begun && pages.subarray(PAGE_BYTES).every((byte) => byte === 0);
+  // The first commit is number 1, whose slot is the second page; a torn write may have left any part of it.
+  const second = pages.subarray(PAGE_BYTES);
+  const begun = hasMagic(second) || second.subarray(0, 8).every((byte) => byte === 0);
+  return begun && pages.subarray(0, PAGE_BYTES).every((byte) => byte === 0);
 }
 
 function unusable(device: Device, problems: readonly SuperblockProblem[]): ByreError {
@@ -117,6 +119,15 @@ function* openCommit(device: Device, options: PoolOptions, superblock: Superbloc
     yield* plantMain(state);
   }
   return state;
+}
+
+/**
+ * Writes the superblock that was read once more, and flushes: an earlier process may have ended, or failed, between its
+ * write and its flush, and what the next commit overwrites must not be what the device still goes by.
+ */
+function* makeDurable(superblock: Superblock, page: Uint8Array): Steps<void> {
+  yield { kind: 'write', offset: pageOffset(superblockSlot(superblock.commit)), pieces: [page] };
+  yield { kind: 'flush' };
 }
 
 /** Takes over what a superblock says besides the counts. */
