@@ -13,6 +13,7 @@ import {
   SUPERBLOCK_SLOTS,
   type Superblock,
   type SuperblockProblem,
+  superblockSlot,
 } from '../core/superblock.ts';
 import { ByreError, isByreError } from '../errors.ts';
 import { operate } from './attempt.ts';
