@@ -8,14 +8,14 @@ import type { Device } from './device.ts';
 import { fileDevice } from './file-device.ts';
 import { acquireLock } from './lock.ts';
 import { type OpenOptions, resolveOptions } from './options.ts';
-import { openOn, openOnSync, type Pool, type Release } from './pool.ts';
+import { type Extras, openOn, openOnSync, type Pool } from './pool.ts';
 
 /** Opens, and by default makes, the pool in a file or on a device. Throws LOCKED, NO_SUCH_POOL, NOT_A_POOL, DAMAGED. */
-export async function openPool(target: string | Device, options: OpenOptions = {}): Promise<Pool> {
-  if (typeof target !== 'string') return openOn(target, options);
+export async function openPool(target: string | Device, options: OpenOptions = {}, extras: Extras = {}): Promise<Pool> {
+  if (typeof target !== 'string') return openOn(target, options, extras);
   const { device, release } = openFile(target, options);
   try {
-    return await openOn(device, options, release);
+    return await openOn(device, options, { ...extras, release });
   } catch (error) {
     device.closeSync();
     release();
@@ -24,11 +24,11 @@ export async function openPool(target: string | Device, options: OpenOptions = {
 }
 
 /** {@link openPool} without waiting. */
-export function openPoolSync(target: string | Device, options: OpenOptions = {}): Pool {
-  if (typeof target !== 'string') return openOnSync(target, options);
+export function openPoolSync(target: string | Device, options: OpenOptions = {}, extras: Extras = {}): Pool {
+  if (typeof target !== 'string') return openOnSync(target, options, extras);
   const { device, release } = openFile(target, options);
   try {
-    return openOnSync(device, options, release);
+    return openOnSync(device, options, { ...extras, release });
   } catch (error) {
     device.closeSync();
     release();
@@ -36,7 +36,7 @@ export function openPoolSync(target: string | Device, options: OpenOptions = {})
   }
 }
 
-function openFile(path: string, options: OpenOptions): { device: Device & { closeSync(): void }; release: Release } {
+function openFile(path: string, options: OpenOptions): { device: Device & { closeSync(): void }; release: () => void } {
   const { readOnly, create } = resolveOptions(options);
   if (readOnly) return { device: openDevice(path, { readOnly }), release: () => {} };
   const lock = acquireLock(path);

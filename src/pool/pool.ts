@@ -47,6 +47,7 @@ function handleOf(state: PoolState, open: OpenBranch): Branch {
   let handle = handles.get(open);
   if (!handle) {
     handle = new Branch(pools.get(state) as Pool, state, open);
+    if (state.faces) Object.defineProperties(handle, state.faces);
     handles.set(open, handle);
   }
   return handle;
@@ -166,22 +167,28 @@ export interface PoolBase {
 
 export type Pool = PoolBase & BothForms<typeof procedures>;
 
-/** Something to undo when the pool closes, such as its lock. */
-export type Release = () => void;
+/** What an opener adds to a pool. */
+export interface Extras {
+  /** Undoes something when the pool closes, such as its lock. */
+  readonly release?: () => void;
+  /** Properties for every branch handle: its faces. */
+  readonly faces?: PropertyDescriptorMap;
+}
 
 /** Opens the pool on a device; see {@link OpenOptions}. */
-export async function openOn(device: Device, options: OpenOptions, release: Release = () => {}): Promise<Pool> {
+export async function openOn(device: Device, options: OpenOptions, extras: Extras = {}): Promise<Pool> {
   const resolved = resolveOptions(options);
-  return makePool(await drive(device, openState(device, resolved)), resolved, release);
+  return makePool(await drive(device, openState(device, resolved)), resolved, extras);
 }
 
 /** {@link openOn} without waiting; the device must be able to. */
-export function openOnSync(device: Device, options: OpenOptions, release: Release = () => {}): Pool {
+export function openOnSync(device: Device, options: OpenOptions, extras: Extras = {}): Pool {
   const resolved = resolveOptions(options);
-  return makePool(driveSync(device, openState(device, resolved)), resolved, release);
+  return makePool(driveSync(device, openState(device, resolved)), resolved, extras);
 }
 
-function makePool(state: PoolState, options: PoolOptions, release: Release): Pool {
+function makePool(state: PoolState, options: PoolOptions, extras: Extras): Pool {
+  state.faces = extras.faces;
   const timer = commitRegularly(state, options.commitEveryMs);
   const end = function* (): Steps<void> {
     clearInterval(timer);
@@ -210,7 +217,7 @@ function makePool(state: PoolState, options: PoolOptions, release: Release): Poo
         await drive(state.device, end());
       } finally {
         await state.device.close();
-        release();
+        extras.release?.();
       }
     },
     closeSync() {
@@ -219,7 +226,7 @@ function makePool(state: PoolState, options: PoolOptions, release: Release): Poo
         driveSync(state.device, end());
       } finally {
         state.device.closeSync?.();
-        release();
+        extras.release?.();
       }
     },
     async [Symbol.asyncDispose]() {

@@ -82,6 +82,8 @@ export class PoolState {
     store.onTouch = (root) => this.tell(root);
   }
 
+  /** Properties of every branch handle. */
+  faces: PropertyDescriptorMap | undefined;
   /** Who wants to know when an open branch changes. */
   readonly listeners = new Map<OpenBranch, Set<() => void>>();
   private readonly told = new Set<OpenBranch>();
