@@ -79,6 +79,9 @@ const bannedWords = [
   ...['async', 'await', 'Promise'],
 ];
 
+/** A Date is a kind of key in a table: a value that is passed in, not the clock. */
+const takesDates = /^src\/tables\/ops\/(tuple|tuple-read|index-definition)\.ts$/;
+
 /** Names that say nothing about what a thing is. */
 const bannedNameParts = new Set(['util', 'utils', 'helpers', 'manager', 'managers', 'misc', 'stuff']);
 
@@ -162,7 +165,7 @@ describe('layers', () => {
 
   test('the pure parts know no platform, clock, chance or waiting', () => {
     const wrong = complaints(isPure, (source) => [
-      ...bannedWords.filter((word) => source.words.has(word)),
+      ...bannedWords.filter((word) => source.words.has(word) && !(word === 'Date' && takesDates.test(source.path))),
       ...source.imports.flatMap(({ specifier, target }) => (target === undefined ? specifier : [])),
     ]);
     expect(wrong).toEqual([]);

@@ -158,7 +158,7 @@ export class ByreLevel<K = string, V = string> extends AbstractLevel<Uint8Array,
   }
 
   _snapshot(options: object): LevelSnapshot {
-    return new LevelSnapshot(this.target.branch, options);
+    return new LevelSnapshot(this.target, options);
   }
 
   /** What an iterator reads: the snapshot that it is given, or the state as it is now. */
@@ -166,7 +166,7 @@ export class ByreLevel<K = string, V = string> extends AbstractLevel<Uint8Array,
     const { snapshot } = options as ReadOptions;
     const range = new LevelRange(this.rows, this.target.store.maxKeyBytes, options as RangeBounds);
     if (snapshot !== undefined) return { state: (snapshot as LevelSnapshot).state, range, owned: false };
-    return { state: new HeldState(this.target.branch), range, owned: true };
+    return { state: new HeldState(this.target), range, owned: true };
   }
 
   /** The state that a read is of. */

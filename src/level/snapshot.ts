@@ -3,8 +3,8 @@
  * Callers must close it; reads that are under way delay that.
  */
 import { AbstractSnapshot } from 'abstract-level';
-import type { Branch } from '../pool/branch.ts';
 import { HeldState } from '../tables/held.ts';
+import type { Target } from '../tables/target.ts';
 
 // The types leave the constructor out, which takes the options.
 const Base = AbstractSnapshot as unknown as new (options: object) => AbstractSnapshot;
@@ -12,9 +12,9 @@ const Base = AbstractSnapshot as unknown as new (options: object) => AbstractSna
 export class LevelSnapshot extends Base {
   readonly state: HeldState;
 
-  constructor(branch: Branch, options: object) {
+  constructor(target: Target, options: object) {
     super(options);
-    this.state = new HeldState(branch);
+    this.state = new HeldState(target);
   }
 
   async _close(): Promise<void> {

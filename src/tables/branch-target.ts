@@ -5,19 +5,31 @@
 
 import type { Root } from '../core/store.ts';
 import type { Branch } from '../pool/branch.ts';
-import { adoptRoot } from './adopt.ts';
-import { type Job, step } from './job.ts';
+import { type Job, proceed } from './job.ts';
 import type { KeySet, ReadSet } from './ops/access.ts';
 import type { Fork, Target } from './target.ts';
 
+/** An unnamed fork, and how to end it. */
+export interface OwnFork {
+  readonly branch: Branch;
+  release(): void;
+}
+
 /** An unnamed fork that ends when it is released. What goes wrong then concerns nobody any more: the pool is closed or poisoned. */
-export function forkOf(branch: Branch): { readonly branch: Branch; release(): void } {
+export function forkOf(branch: Branch): OwnFork {
   const fork = branch.pool.forkUnnamedSync(branch);
   return { branch: fork, release: () => void branch.pool.release(fork).catch(() => {}) };
 }
 
+/** Gives a branch the content of a fork of it; false if the branch has changed since the fork began. */
+export function adopt(into: Branch, fork: Branch): Job<boolean> {
+  const { pool } = into;
+  return proceed({ wait: () => pool.adopt(into, fork), now: () => pool.adoptSync(into, fork) });
+}
+
 export class BranchTarget implements Target {
-  readonly branch: Branch;
+  /** A transaction's target moves to another fork at each savepoint. */
+  branch: Branch;
   readonly store: Branch['store'];
   readonly reads: ReadSet | undefined;
   readonly writes: KeySet | undefined;
@@ -47,18 +59,17 @@ export class BranchTarget implements Target {
   }
 
   fork(): Fork {
+    if (this.readOnly) return { root: this.root, release: () => {} };
     const { branch, release } = forkOf(this.branch);
     return { root: branch.root, release };
   }
 
   *atomically<T>(work: (inner: Target) => Job<T>): Job<T> {
-    const { branch, store } = this;
     for (;;) {
-      const basePage = branch.root.page;
-      const fork = forkOf(branch);
+      const fork = forkOf(this.branch);
       try {
         const result = yield* work(new BranchTarget(fork.branch, this.reads, this.writes));
-        if (yield* step(() => adoptRoot(store, branch.root, fork.branch.root, basePage))) return result;
+        if (yield* adopt(this.branch, fork.branch)) return result;
       } finally {
         fork.release();
       }

@@ -88,6 +88,15 @@ export class Cursor {
     return large ?? new Uint8Array(0);
   }
 
+  /** The value of another row of the same state, given the tree's key. */
+  *other(key: Uint8Array): Job<Uint8Array | undefined> {
+    const { target } = this;
+    return yield* step(() => {
+      target.reads?.keys.add(key);
+      return readValue(target.store, this.root, key);
+    });
+  }
+
   close(): void {
     this.done = true;
     this.leaf.left = 0;

@@ -1,36 +1,34 @@
 /**
- * One state of a branch as what tables read: nothing changes it, so readers of it need no forks of their own.
+ * One state of a branch or transaction as what tables read: nothing changes it, so readers of it need no forks of their own.
  * Callers must release it.
  */
 import type { Root, Store } from '../core/store.ts';
 import { ByreError } from '../errors.ts';
-import type { Branch } from '../pool/branch.ts';
-import { forkOf } from './branch-target.ts';
 import type { Job } from './job.ts';
 import type { Fork, Target } from './target.ts';
 
 export class HeldState implements Target {
   readonly store: Store;
   readonly readOnly = true;
-  private readonly held: { readonly branch: Branch; release(): void } | undefined;
-  private readonly branch: Branch;
+  private readonly of: Target;
+  private readonly held: Fork;
 
-  constructor(branch: Branch) {
-    this.store = branch.store;
-    this.held = branch.readOnly ? undefined : forkOf(branch);
-    this.branch = this.held?.branch ?? branch;
+  constructor(of: Target) {
+    this.of = of;
+    this.store = of.store;
+    this.held = of.fork();
   }
 
   get root(): Root {
-    return this.branch.root;
+    return this.held.root;
   }
 
   run<T>(operation: () => T): Promise<T> {
-    return this.branch.run(operation);
+    return this.of.run(operation);
   }
 
   runSync<T>(operation: () => T): T {
-    return this.branch.runSync(operation);
+    return this.of.runSync(operation);
   }
 
   fork(): Fork {
@@ -42,6 +40,6 @@ export class HeldState implements Target {
   }
 
   release(): void {
-    this.held?.release();
+    this.held.release();
   }
 }

@@ -12,12 +12,26 @@ export interface Shape<Item> {
   item(cursor: Cursor, value: Uint8Array | undefined): Item;
 }
 
-export function* iterateSync<Item>(target: Target, open: Job<Cursor>, shape: Shape<Item>): Generator<Item, void, void> {
+/** The same, for items that take operations of their own to make; the cursor holds its state from the start. */
+export interface WorkedShape<Item> {
+  make(cursor: Cursor): Job<Item>;
+}
+
+export function* iterateSync<Item>(
+  target: Target,
+  open: Job<Cursor>,
+  shape: Shape<Item> | WorkedShape<Item>,
+): Generator<Item, void, void> {
   const cursor = runJobSync(target, open);
   const load = () => cursor.load();
+  if ('make' in shape && !cursor.ended) cursor.hold();
   try {
     while (!cursor.ended) {
       while (cursor.advance()) {
+        if ('make' in shape) {
+          yield runJobSync(target, shape.make(cursor));
+          continue;
+        }
         const inline = shape.needsValue ? cursor.leaf.value() : undefined;
         if (inline !== undefined || !shape.needsValue) yield shape.item(cursor, inline);
         else yield shape.item(cursor, runJobSync(target, cursor.value()));
@@ -35,13 +49,18 @@ export function* iterateSync<Item>(target: Target, open: Job<Cursor>, shape: Sha
 export async function* iterate<Item>(
   target: Target,
   open: Job<Cursor>,
-  shape: Shape<Item>,
+  shape: Shape<Item> | WorkedShape<Item>,
 ): AsyncGenerator<Item, void, void> {
   const cursor = await runJob(target, open);
   const load = () => cursor.load();
+  if ('make' in shape && !cursor.ended) cursor.hold();
   try {
     while (!cursor.ended) {
       while (cursor.advance()) {
+        if ('make' in shape) {
+          yield await runJob(target, shape.make(cursor));
+          continue;
+        }
         const inline = shape.needsValue ? cursor.leaf.value() : undefined;
         if (inline !== undefined || !shape.needsValue) yield shape.item(cursor, inline);
         else yield shape.item(cursor, await runJob(target, cursor.value()));

@@ -14,11 +14,23 @@ export interface Runner {
 }
 
 type Operation = () => unknown;
-export type Job<T> = Generator<Operation, T, unknown>;
+
+/** What a pool does in two forms, as a part of a job. */
+export interface Procedure {
+  wait(): Promise<unknown>;
+  now(): unknown;
+}
+
+export type Job<T> = Generator<Operation | Procedure, T, unknown>;
 
 /** One operation of a job. */
 export function* step<T>(operation: () => T): Job<T> {
   return (yield operation) as T;
+}
+
+/** One procedure of a pool, as a step of a job. */
+export function* proceed<T>(procedure: { wait(): Promise<T>; now(): T }): Job<T> {
+  return (yield procedure) as T;
 }
 
 export function runJobSync<T>(runner: Pick<Runner, 'runSync'>, job: Job<T>): T {
@@ -26,7 +38,7 @@ export function runJobSync<T>(runner: Pick<Runner, 'runSync'>, job: Job<T>): T {
   while (!turn.done) {
     let outcome: unknown;
     try {
-      outcome = runner.runSync(turn.value);
+      outcome = typeof turn.value === 'function' ? runner.runSync(turn.value) : turn.value.now();
     } catch (error) {
       turn = job.throw(error);
       continue;
@@ -41,7 +53,7 @@ export async function runJob<T>(runner: Pick<Runner, 'run'>, job: Job<T>): Promi
   while (!turn.done) {
     let outcome: unknown;
     try {
-      outcome = await runner.run(turn.value);
+      outcome = await (typeof turn.value === 'function' ? runner.run(turn.value) : turn.value.wait());
     } catch (error) {
       turn = job.throw(error);
       continue;

@@ -17,9 +17,12 @@ import {
   readMany,
   writeBatch,
 } from './bulk.ts';
+import { checkTable, type TableProblem } from './check.ts';
 import type { Codec, CodecName } from './codec.ts';
 import { resolveCodec } from './codec.ts';
 import { Cursor } from './cursor.ts';
+import { HeldState } from './held.ts';
+import { TableIndex } from './index-reader.ts';
 import { iterate, iterateSync, type Shape } from './iterate.ts';
 import { type Job, runJob, runJobSync } from './job.ts';
 import { checkValue, readValue } from './ops/cell.ts';
@@ -65,12 +68,12 @@ export class Table<Value> {
 
   /** The value of a row, or undefined. */
   async get(key: Key): Promise<Value | undefined> {
-    if (!this.checked) await this.wait(this.check());
+    if (!this.checked) await this.wait(this.meet());
     return this.decode(await this.target.run(() => this.read(key)));
   }
 
   getSync(key: Key): Value | undefined {
-    if (!this.checked) this.now(this.check());
+    if (!this.checked) this.now(this.meet());
     return this.decode(this.target.runSync(() => this.read(key)));
   }
 
@@ -197,6 +200,11 @@ export class Table<Value> {
     return this.entriesSync();
   }
 
+  /** The table by one of its indexes. */
+  index(name: string): TableIndex<Value> {
+    return new TableIndex(this.target, this.schema, name);
+  }
+
   /** Declares an index and fills it from the rows there are. */
   createIndex(name: string, options: IndexOptions): Promise<void> {
     return this.wait(createIndex(this.target, this.schema, resolveIndex(name, options)));
@@ -222,6 +230,15 @@ export class Table<Value> {
 
   indexesSync(): readonly IndexDefinition[] {
     return this.now(this.definitions());
+  }
+
+  /** Proves that the rows can be read and that the indexes fit them; an empty list is a sound table. */
+  check(): Promise<TableProblem[]> {
+    return this.wait(this.verified());
+  }
+
+  checkSync(): TableProblem[] {
+    return this.now(this.verified());
   }
 
   /** Removes the table with all that is its own; tells whether there was one. */
@@ -266,13 +283,13 @@ export class Table<Value> {
     return bytes;
   }
 
-  private *check(): Job<void> {
+  private *meet(): Job<void> {
     yield* this.schema.load(this.target);
     this.checked = this.schema.exists;
   }
 
   private *many(keys: readonly Key[]): Job<Array<Value | undefined>> {
-    if (!this.checked) yield* this.check();
+    if (!this.checked) yield* this.meet();
     return (yield* readMany(this.target, this.schema, keys)).map((bytes) => this.decode(bytes));
   }
 
@@ -296,6 +313,15 @@ export class Table<Value> {
     return changes;
   }
 
+  private *verified(): Job<TableProblem[]> {
+    const state = new HeldState(this.target);
+    try {
+      return yield* checkTable(state, this.schema);
+    } finally {
+      state.release();
+    }
+  }
+
   private *definitions(): Job<readonly IndexDefinition[]> {
     yield* this.schema.load(this.target);
     return this.schema.exists ? this.schema.indexes.map(({ definition }) => definition) : [];
@@ -307,7 +333,7 @@ export class Table<Value> {
   }
 
   private *opener(range: RangeOptions): Job<Cursor> {
-    if (!this.checked) yield* this.check();
+    if (!this.checked) yield* this.meet();
     return new Cursor(this.target, this.resolve(range), this.schema.layout.rowStart);
   }
 

@@ -6,15 +6,14 @@
 
 import { diff } from '../core/diff.ts';
 import { applyChange, changesFrom, type KeyChange } from '../core/merge.ts';
-import { ByreError } from '../errors.ts';
+import type { Root } from '../core/store.ts';
+import { assert, ByreError } from '../errors.ts';
 import type { Branch } from '../pool/branch.ts';
-import { adoptRoot } from './adopt.ts';
-import { BranchTarget, forkOf } from './branch-target.ts';
+import { adopt, BranchTarget, forkOf, type OwnFork } from './branch-target.ts';
 import { type Job, runJob, runJobSync, step } from './job.ts';
 import { KeySet, ReadSet } from './ops/access.ts';
 import { type ShownKey, showKey } from './show.ts';
 import { Table, type TableOptions } from './table.ts';
-import type { Fork, Target } from './target.ts';
 
 export type Isolation = 'snapshot' | 'serializable';
 
@@ -40,16 +39,13 @@ export interface Savepoint {
 }
 
 export class Transaction {
-  /** The fork that the transaction writes; it goes when the transaction ends. */
-  readonly branch: Branch;
   private readonly into: Branch;
-  private readonly base: { readonly branch: Branch; release(): void };
-  private readonly own: { readonly branch: Branch; release(): void };
-  private readonly target: Target;
+  /** The fork of the branch, and the forks that savepoints began, each of the one before. The last one is written. */
+  private readonly forks: OwnFork[];
+  private readonly target: BranchTarget;
   private readonly reads: ReadSet | undefined;
   private readonly writes = new KeySet();
   private readonly durability: Durability;
-  private savepoints = new Set<Fork>();
   private ended = false;
 
   /** For `beginTransaction`. */
@@ -58,11 +54,15 @@ export class Transaction {
       throw new ByreError('READ_ONLY', 'A snapshot, or a pool opened for reading, has no transactions');
     this.into = into;
     this.durability = durability;
-    this.base = forkOf(into);
-    this.own = forkOf(this.base.branch);
-    this.branch = this.own.branch;
+    this.forks = [forkOf(into)];
     this.reads = isolation === 'serializable' ? new ReadSet() : undefined;
-    this.target = new BranchTarget(this.branch, this.reads, this.writes);
+    this.target = new BranchTarget(this.forks[0].branch, this.reads, this.writes);
+  }
+
+  /** The fork that is written now. It goes when the transaction ends or goes back to a savepoint. */
+  get branch(): Branch {
+    this.checkOpen();
+    return this.target.branch;
   }
 
   table<Value = unknown>(name: string, options?: TableOptions<Value>): Table<Value> {
@@ -70,26 +70,35 @@ export class Transaction {
     return new Table<Value>(this.target, name, options);
   }
 
+  /** A moment to go back to. What was read and written since still counts at the commit. */
   savepoint(): Savepoint {
     this.checkOpen();
-    const { store } = this.branch;
-    const saved = this.target.fork();
-    this.savepoints.add(saved);
+    const depth = this.forks.length;
+    let valid = this.push();
     const check = () => {
       this.checkOpen();
-      if (!this.savepoints.has(saved)) throw new ByreError('CLOSED', 'The savepoint has been released');
+      if (this.forks[depth] === valid) return;
+      throw new ByreError('CLOSED', 'The savepoint was released, or an earlier one was gone back to');
     };
     return {
       rollback: () => {
         check();
-        this.branch.runSync(() => adoptRoot(store, this.branch.root, saved.root, this.branch.root.page));
+        for (const fork of this.forks.splice(depth)) fork.release();
+        valid = this.push();
       },
       release: () => {
         check();
-        this.savepoints.delete(saved);
-        saved.release();
+        // Its fork stays until the commit folds it into the one before: releasing must not wait.
+        valid = this.forks[depth - 1];
       },
     };
+  }
+
+  private push(): OwnFork {
+    const fork = forkOf(this.forks[this.forks.length - 1].branch);
+    this.forks.push(fork);
+    this.target.branch = fork.branch;
+    return fork;
   }
 
   /** Makes the writes part of the branch, all or none. Throws CONFLICT, whose `details.keys` names what others changed. */
@@ -107,10 +116,7 @@ export class Transaction {
   abort(): void {
     if (this.ended) return;
     this.ended = true;
-    for (const saved of this.savepoints) saved.release();
-    this.savepoints.clear();
-    this.own.release();
-    this.base.release();
+    for (const fork of this.forks.splice(0).reverse()) fork.release();
   }
 
   private checkOpen(): void {
@@ -120,47 +126,56 @@ export class Transaction {
   /** True if there was anything to bring in. */
   private *merge(): Job<boolean> {
     this.checkOpen();
-    const { into, base } = this;
-    const { store } = into;
+    const { into, forks } = this;
     try {
-      const basePage = base.branch.root.page;
-      if (this.branch.root.page === basePage) return false;
-      for (;;) {
-        if (yield* step(() => adoptRoot(store, into.root, this.branch.root, basePage))) return true;
-        if (yield* this.mergeChanged()) return true;
+      while (forks.length > 1) {
+        const last = forks[forks.length - 1];
+        const before = forks[forks.length - 2];
+        yield* adopt(before.branch, last.branch);
+        this.target.branch = before.branch;
+        forks.pop();
+        last.release();
       }
+      return yield* this.mergeInto(into);
     } finally {
       this.abort();
     }
   }
 
-  /** The branch has changed since the base: merges into a fork of it. False if it changed again meanwhile. */
-  private *mergeChanged(): Job<boolean> {
-    const { into, base } = this;
-    const { store } = into;
-    const currentPage = into.root.page;
-    const current = forkOf(into);
-    try {
-      this.refuse(yield* this.changedBesides(current.branch));
-      for (let from: Uint8Array | undefined = new Uint8Array(0); from !== undefined; ) {
-        const at: Uint8Array = from;
-        const stretch: { changes: KeyChange[]; next: Uint8Array | undefined } = yield* step(() =>
-          changesFrom(store, base.branch.root, this.branch.root, { from: at }),
-        );
-        for (const change of stretch.changes) {
-          const conflict = yield* step(() => applyChange(store, current.branch.root, this.branch.root, change));
-          if (conflict !== undefined) this.refuse([conflict.key]);
-        }
-        from = stretch.next;
+  private *mergeInto(into: Branch): Job<boolean> {
+    const own = this.target.branch;
+    if (own.root.page === baseOf(own).page) return false;
+    for (;;) {
+      if (yield* adopt(into, own)) return true;
+      const work = forkOf(into);
+      try {
+        this.refuse(yield* this.changedBesides(own, work.branch));
+        yield* this.apply(own, work.branch);
+        if (yield* adopt(into, work.branch)) return true;
+      } finally {
+        work.release();
       }
-      return yield* step(() => adoptRoot(store, into.root, current.branch.root, currentPage));
-    } finally {
-      current.release();
+    }
+  }
+
+  /** The branch has changed since the base: brings the transaction's changes into a fork of it. */
+  private *apply(own: Branch, work: Branch): Job<void> {
+    const { store } = own;
+    for (let from: Uint8Array | undefined = new Uint8Array(0); from !== undefined; ) {
+      const at: Uint8Array = from;
+      const stretch: { changes: KeyChange[]; next: Uint8Array | undefined } = yield* step(() =>
+        changesFrom(store, baseOf(own), own.root, { from: at }),
+      );
+      for (const change of stretch.changes) {
+        const conflict = yield* step(() => applyChange(store, work.root, own.root, change, true));
+        if (conflict !== undefined) this.refuse([conflict.key]);
+      }
+      from = stretch.next;
     }
   }
 
   /** Keys that the transaction relies on and others changed since its base: it wrote them, or, if serializable, read them. */
-  private *changedBesides(current: Branch): Job<Uint8Array[]> {
+  private *changedBesides(own: Branch, current: Branch): Job<Uint8Array[]> {
     const { reads, writes } = this;
     const { store } = current;
     const found: Uint8Array[] = [];
@@ -168,7 +183,7 @@ export class Transaction {
       const at: Uint8Array = from;
       const stretch = yield* step(() => {
         const keys: Uint8Array[] = [];
-        const next = diff(store, this.base.branch.root, current.root, { from: at }, (key) => {
+        const next = diff(store, baseOf(own), current.root, { from: at }, (key) => {
           if (writes.has(key) || reads?.covers(key)) keys.push(key.slice());
         });
         return { keys, next };
@@ -185,6 +200,13 @@ export class Transaction {
     const message = 'Others changed what the transaction read or wrote: nothing of it was done, run it again';
     throw new ByreError('CONFLICT', message, { details: { keys: shown } });
   }
+}
+
+/** The state that a fork began with. */
+function baseOf(fork: Branch): Root {
+  const { base } = fork;
+  assert(base !== undefined, 'a fork does not know its base');
+  return base;
 }
 
 export function beginTransaction(branch: Branch, given: TransactionOptions = {}): Transaction {
@@ -224,6 +246,8 @@ export function transactionSync<T>(
     try {
       const result = work(one);
       if (typeof (result as { then?: unknown } | undefined)?.then === 'function') {
+        // The work goes on and will fail on the ended transaction: that is told here, once.
+        Promise.resolve(result).catch(() => {});
         throw new ByreError('BAD_ARGUMENT', 'The work of a transactionSync must not be asynchronous');
       }
       one.commitSync();
