@@ -14,7 +14,7 @@ import { seal } from '../core/seal.ts';
 import { reclaimStep } from '../core/share.ts';
 import { encodeSuperblock, SUPERBLOCK_TAIL_BYTES } from '../core/superblock.ts';
 import { put } from '../core/tree.ts';
-import { assert, isByreError } from '../errors.ts';
+import { assert, ByreError, isByreError } from '../errors.ts';
 import { operate } from './attempt.ts';
 import { Flight, type Sealed } from './flight.ts';
 import { growDevice, writeFrames } from './load.ts';
@@ -39,6 +39,10 @@ export function* commit(state: PoolState): Steps<void> {
 
 /** Seals and writes one commit, and sees it to its landing. */
 function* takeOff(state: PoolState): Steps<void> {
+  if (state.mayWrite?.() === false) {
+    state.poisonBy(new ByreError('LOCKED', 'its lock was removed or taken over while the pool was open'));
+    state.checkUsable();
+  }
   const sealed = yield* gated(state, sealAndWrite(state));
   const flight = new Flight(state, sealed);
   state.flight = flight;

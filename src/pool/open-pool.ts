@@ -13,12 +13,12 @@ import { type Extras, openOn, openOnSync, type Pool } from './pool.ts';
 /** Opens, and by default makes, the pool in a file or on a device. Throws LOCKED, NO_SUCH_POOL, NOT_A_POOL, DAMAGED. */
 export async function openPool(target: string | Device, options: OpenOptions = {}, extras: Extras = {}): Promise<Pool> {
   if (typeof target !== 'string') return openOn(target, options, extras);
-  const { device, release } = openFile(target, options);
+  const { device, lock } = openFile(target, options);
   try {
-    return await openOn(device, options, { ...extras, release });
+    return await openOn(device, options, { ...extras, ...lock });
   } catch (error) {
     device.closeSync();
-    release();
+    lock.release();
     throw error;
   }
 }
@@ -26,22 +26,30 @@ export async function openPool(target: string | Device, options: OpenOptions = {
 /** {@link openPool} without waiting. */
 export function openPoolSync(target: string | Device, options: OpenOptions = {}, extras: Extras = {}): Pool {
   if (typeof target !== 'string') return openOnSync(target, options, extras);
-  const { device, release } = openFile(target, options);
+  const { device, lock } = openFile(target, options);
   try {
-    return openOnSync(device, options, { ...extras, release });
+    return openOnSync(device, options, { ...extras, ...lock });
   } catch (error) {
     device.closeSync();
-    release();
+    lock.release();
     throw error;
   }
 }
 
-function openFile(path: string, options: OpenOptions): { device: Device & { closeSync(): void }; release: () => void } {
+interface OpenedFile {
+  readonly device: Device & { closeSync(): void };
+  readonly lock: Required<Pick<Extras, 'release' | 'mayWrite'>>;
+}
+
+function openFile(path: string, options: OpenOptions): OpenedFile {
   const { readOnly, create } = resolveOptions(options);
-  if (readOnly) return { device: openDevice(path, { readOnly }), release: () => {} };
+  if (readOnly) {
+    return { device: openDevice(path, { readOnly }), lock: { release: () => {}, mayWrite: () => false } };
+  }
   const lock = acquireLock(path);
   try {
-    return { device: openDevice(path, { create }), release: () => lock.release() };
+    const device = openDevice(path, { create });
+    return { device, lock: { release: () => lock.release(), mayWrite: () => lock.isHeld() } };
   } catch (error) {
     lock.release();
     throw error;

@@ -36,16 +36,7 @@ export function* openState(device: Device, options: PoolOptions): Steps<PoolStat
     }
     return yield* format(device, options);
   }
-  const found: Array<{ superblock: Superblock; page: Uint8Array }> = [];
-  const problems: SuperblockProblem[] = [];
-  for (let slot = 0; slot < SUPERBLOCK_SLOTS; slot++) {
-    const page = new Uint8Array(PAGE_BYTES);
-    yield { kind: 'read', offset: pageOffset(slot), target: page };
-    const decoded = decodeSuperblock(page, hash64);
-    if ('problem' in decoded) problems.push(decoded);
-    else found.push({ superblock: decoded, page });
-  }
-  found.sort((a, b) => b.superblock.commit - a.superblock.commit);
+  const { found, problems } = yield* readSuperblocks(device);
   let failure: unknown;
   for (const { superblock, page } of found) {
     try {
@@ -58,6 +49,26 @@ export function* openState(device: Device, options: PoolOptions): Steps<PoolStat
   }
   if (failure) throw failure;
   throw unusable(device, problems);
+}
+
+export interface FoundSuperblocks {
+  /** Newest first, each with the page as it was read. */
+  readonly found: ReadonlyArray<{ readonly superblock: Superblock; readonly page: Uint8Array }>;
+  readonly problems: readonly SuperblockProblem[];
+}
+
+export function* readSuperblocks(device: Device): Steps<FoundSuperblocks> {
+  const found: Array<{ superblock: Superblock; page: Uint8Array }> = [];
+  const problems: SuperblockProblem[] = [];
+  for (let slot = 0; slot < SUPERBLOCK_SLOTS; slot++) {
+    const page = new Uint8Array(PAGE_BYTES);
+    yield { kind: 'read', offset: pageOffset(slot), target: page };
+    const decoded = decodeSuperblock(page, hash64);
+    if ('problem' in decoded) problems.push(decoded);
+    else found.push({ superblock: decoded, page });
+  }
+  found.sort((a, b) => b.superblock.commit - a.superblock.commit);
+  return { found, problems };
 }
 
 /**

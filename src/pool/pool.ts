@@ -36,6 +36,7 @@ import {
 import { openState } from './open.ts';
 import { type OpenOptions, type PoolOptions, resolveOptions } from './options.ts';
 import { type BothForms, bothForms } from './procedures.ts';
+import { refresh } from './refresh.ts';
 import type { OpenBranch, PoolState } from './state.ts';
 import { drive, driveSync, type Steps } from './steps.ts';
 import { type BranchUsage, usage } from './usage.ts';
@@ -128,6 +129,10 @@ const procedures = {
   *compact(state: PoolState): Steps<CompactReport> {
     return yield* compact(state);
   },
+  /** Moves a pool opened for reading on to the newest commit; false if it has that already. */
+  *refresh(state: PoolState): Steps<boolean> {
+    return yield* refresh(state);
+  },
   /** Makes everything done so far durable. Calls that come while one is in flight share the next. */
   *commit(state: PoolState): Steps<void> {
     if (!state.readOnly) yield* commit(state);
@@ -171,6 +176,8 @@ export type Pool = PoolBase & BothForms<typeof procedures>;
 export interface Extras {
   /** Undoes something when the pool closes, such as its lock. */
   readonly release?: () => void;
+  /** False once this process may not write the pool any more: asked before each commit. */
+  readonly mayWrite?: () => boolean;
   /** Properties for every branch handle: its faces. */
   readonly faces?: PropertyDescriptorMap;
 }
@@ -189,6 +196,7 @@ export function openOnSync(device: Device, options: OpenOptions, extras: Extras 
 
 function makePool(state: PoolState, options: PoolOptions, extras: Extras): Pool {
   state.faces = extras.faces;
+  state.mayWrite = extras.mayWrite;
   const timer = commitRegularly(state, options.commitEveryMs);
   const end = function* (): Steps<void> {
     clearInterval(timer);

@@ -82,6 +82,8 @@ export class PoolState {
     store.onTouch = (root) => this.tell(root);
   }
 
+  /** False once another process may have taken the pool over. */
+  mayWrite: (() => boolean) | undefined;
   /** Properties of every branch handle. */
   faces: PropertyDescriptorMap | undefined;
   /** Who wants to know when an open branch changes. */
