@@ -22,7 +22,7 @@ import { commit } from './commit.ts';
 import type { Device } from './device.ts';
 import { hash64 } from './hash.ts';
 import type { PoolOptions } from './options.ts';
-import { PoolState } from './state.ts';
+import { type LostCommit, PoolState } from './state.ts';
 import type { Steps } from './steps.ts';
 
 /** The longest chain of count records that a pool may have; more is damage. */
@@ -37,17 +37,19 @@ export function* openState(device: Device, options: PoolOptions): Steps<PoolStat
     return yield* format(device, options);
   }
   const { found, problems } = yield* readSuperblocks(device);
-  let failure: unknown;
+  let lost: LostCommit | undefined;
   for (const { superblock, page } of found) {
     try {
       if (!options.readOnly) yield* makeDurable(superblock, page);
-      return yield* openCommit(device, options, superblock);
+      const state = yield* openCommit(device, options, superblock);
+      state.lost = lost;
+      return state;
     } catch (error) {
       if (!isByreError(error) || (error.code !== 'DAMAGED' && error.code !== 'STALE')) throw error;
-      failure ??= error;
+      lost ??= { commit: superblock.commit, error };
     }
   }
-  if (failure) throw failure;
+  if (lost) throw lost.error;
   throw unusable(device, problems);
 }
 

@@ -37,7 +37,7 @@ import { openState } from './open.ts';
 import { type OpenOptions, type PoolOptions, resolveOptions } from './options.ts';
 import { type BothForms, bothForms } from './procedures.ts';
 import { refresh } from './refresh.ts';
-import type { OpenBranch, PoolState } from './state.ts';
+import type { LostCommit, OpenBranch, PoolState } from './state.ts';
 import { drive, driveSync, type Steps } from './steps.ts';
 import { type BranchUsage, usage } from './usage.ts';
 
@@ -159,6 +159,8 @@ export interface PoolBase {
   readonly poolId: Uint8Array;
   /** The number of the last durable commit. */
   readonly commitNumber: number;
+  /** Set if the newest commit was damaged and the one before it was opened in its place. */
+  readonly lostCommit: LostCommit | undefined;
   /** True while something is not durable. */
   readonly dirty: boolean;
   space(): SpaceReport;
@@ -210,6 +212,7 @@ function makePool(state: PoolState, options: PoolOptions, extras: Extras): Pool 
   const base: PoolBase = {
     name: state.device.name,
     readOnly: state.readOnly,
+    lostCommit: state.lost,
     poolId: state.poolId.slice(),
     get commitNumber() {
       return state.durable;

@@ -35,6 +35,12 @@ export interface StoredCounts {
   tail: Uint8Array;
 }
 
+/** The newest commit, which could not be opened, so that the one before it was. */
+export interface LostCommit {
+  readonly commit: number;
+  readonly error: ByreError;
+}
+
 export class PoolState {
   readonly device: Device;
   readonly store: Store;
@@ -84,6 +90,7 @@ export class PoolState {
 
   /** False once another process may have taken the pool over. */
   mayWrite: (() => boolean) | undefined;
+  lost: LostCommit | undefined;
   /** Properties of every branch handle. */
   faces: PropertyDescriptorMap | undefined;
   /** Who wants to know when an open branch changes. */
