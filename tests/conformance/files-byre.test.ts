@@ -8,8 +8,9 @@ import { ROOT_INODE } from '../../src/files/ops/keys.ts';
 import { orphans } from '../../src/files/ops/unlink.ts';
 import { Verification } from '../../src/files/ops/verify.ts';
 import type { Branch } from '../../src/pool/branch.ts';
+import type { Device } from '../../src/pool/device.ts';
 import { memoryDevice } from '../../src/pool/memory-device.ts';
-import { openOnSync, type Pool } from '../../src/pool/pool.ts';
+import { openOn, openOnSync, type Pool } from '../../src/pool/pool.ts';
 import { filesConformance } from './files/index.ts';
 import type { FsLike, Setup, Target } from './files/target.ts';
 
@@ -18,12 +19,12 @@ function viewOf(branch: Branch) {
   return { store: branch.store, root: branch.root, readOnly: false, now, nextInode: () => branch.nextInode() };
 }
 
-function verifyFiles(branch: Branch): void {
+async function verifyFiles(branch: Branch): Promise<void> {
   const view = viewOf(branch);
   const verification = new Verification(view);
-  while (!branch.runSync(() => verification.step()));
+  while (!(await branch.run(() => verification.step())));
   expect(verification.problems).toEqual([]);
-  expect(branch.runSync(() => orphans(view, ROOT_INODE, 10))).toEqual([]);
+  expect(await branch.run(() => orphans(view, ROOT_INODE, 10))).toEqual([]);
 }
 
 function target(pool: Pool, branch: Branch, root: string): Target {
@@ -33,7 +34,7 @@ function target(pool: Pool, branch: Branch, root: string): Target {
     superuser: true,
     strict: true,
     cleanup: async () => {
-      verifyFiles(branch);
+      await verifyFiles(branch);
       expect((await pool.check()).problems).toEqual([]);
       await pool.close();
     },
@@ -79,7 +80,35 @@ const reopened: Setup = async () => {
   return target(pool, pool.branchSync('main'), '/work/root');
 };
 
+/** A device that can only be waited for, behind so little cache that operations fault and are run again. */
+function waitingDevice(): Device {
+  const memory = memoryDevice();
+  return {
+    name: 'waiting',
+    readOnly: false,
+    get bytes() {
+      return memory.bytes;
+    },
+    perform: async (request) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      await memory.perform(request);
+    },
+    close: () => memory.close(),
+  };
+}
+
+const waiting: Setup = async () => {
+  const device = waitingDevice();
+  const first = await openOn(device, { commitEveryMs: 0 });
+  const main = await first.branch('main');
+  await filesOf(main).promises.mkdir('/work/root', { recursive: true });
+  await first.close();
+  const pool = await openOn(device, { commitEveryMs: 1, cacheBytes: 0 });
+  return target(pool, await pool.branch('main'), '/work/root');
+};
+
 filesConformance('a fresh branch', fresh);
 filesConformance('a fork', fork, { forms: ['sync'] });
 filesConformance('a fork of a snapshot', snapshotFork, { forms: ['callback'] });
 filesConformance('after reopening, with commits all the while', reopened, { forms: ['promises'] });
+filesConformance('a device that can only be waited for', waiting, { forms: ['promises', 'callback'], eachOnly: true });

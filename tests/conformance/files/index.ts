@@ -21,6 +21,8 @@ import { wholeGroup } from './whole.ts';
 export interface SuiteOptions {
   /** Which of the three forms to run; all by default. */
   readonly forms?: readonly FormName[];
+  /** Leaves out the cases that name a form themselves, for what has no synchronous form. */
+  readonly eachOnly?: boolean;
 }
 
 const groups: readonly [string, GroupBody][] = [
@@ -40,6 +42,8 @@ const groups: readonly [string, GroupBody][] = [
 
 export function filesConformance(name: string, setup: Setup, options: SuiteOptions = {}): void {
   describe(name, () => {
-    for (const [title, body] of groups) runGroup(title, setup, options.forms ?? allForms, body);
+    for (const [title, body] of groups) {
+      runGroup(title, setup, { forms: options.forms ?? allForms, eachOnly: options.eachOnly === true }, body);
+    }
   });
 }

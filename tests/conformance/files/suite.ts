@@ -37,8 +37,13 @@ function benchOf(target: Target, form: FormName): Bench {
   };
 }
 
+export interface GroupOptions {
+  readonly forms: readonly FormName[];
+  readonly eachOnly: boolean;
+}
+
 /** Runs one group of cases against what `setup` makes, in the given forms. */
-export function runGroup(title: string, setup: Setup, forms: readonly FormName[], body: GroupBody): void {
+export function runGroup(title: string, setup: Setup, { forms, eachOnly }: GroupOptions, body: GroupBody): void {
   describe(title, () => {
     let target: Target | undefined;
     beforeEach(async () => {
@@ -54,7 +59,7 @@ export function runGroup(title: string, setup: Setup, forms: readonly FormName[]
         for (const form of forms) it(`${name} (${form})`, () => run(benchOf(target!, form)));
       },
       once(name, run) {
-        it(name, () => run(benchOf(target!, 'promises')));
+        if (!eachOnly) it(name, () => run(benchOf(target!, 'promises')));
       },
     });
   });
