@@ -36,7 +36,7 @@ export function* openState(device: Device, options: PoolOptions): Steps<PoolStat
     }
     return yield* format(device, options);
   }
-  const { found, problems } = yield* readSuperblocks(device);
+  const { found, problems } = yield* readSuperblocks();
   let lost: LostCommit | undefined;
   for (const { superblock, page } of found) {
     try {
@@ -59,7 +59,7 @@ export interface FoundSuperblocks {
   readonly problems: readonly SuperblockProblem[];
 }
 
-export function* readSuperblocks(device: Device): Steps<FoundSuperblocks> {
+export function* readSuperblocks(): Steps<FoundSuperblocks> {
   const found: Array<{ superblock: Superblock; page: Uint8Array }> = [];
   const problems: SuperblockProblem[] = [];
   for (let slot = 0; slot < SUPERBLOCK_SLOTS; slot++) {
