@@ -16,7 +16,7 @@ import {
 import { has } from '../core/tree.ts';
 import type { Branch } from '../pool/branch.ts';
 import { type BranchTarget, targetOf } from '../tables/branch-target.ts';
-import { deleteRange, type RowChange, readMany, writeBatch } from '../tables/bulk.ts';
+import { deleteRange, type RowWrite, readMany, writeBatch } from '../tables/bulk.ts';
 import { bytesCodec } from '../tables/codec.ts';
 import { HeldState } from '../tables/held.ts';
 import { runJob, step } from '../tables/job.ts';
@@ -111,7 +111,7 @@ export class ByreLevel<K = string, V = string> extends AbstractLevel<Uint8Array,
   }
 
   async _batch(operations: readonly LevelOperation[]): Promise<void> {
-    const changes: RowChange[] = operations.map(({ type, key, value }) => ({
+    const changes: RowWrite[] = operations.map(({ type, key, value }) => ({
       key,
       value: type === 'put' ? value : undefined,
     }));

@@ -20,7 +20,7 @@ import type { Target } from './target.ts';
 import { entryKeys, writePlain, writeRow } from './write.ts';
 
 /** A change of one row; `value` undefined removes it. */
-export interface RowChange {
+export interface RowWrite {
   readonly key: Key;
   readonly value: Uint8Array | undefined;
 }
@@ -28,7 +28,7 @@ export interface RowChange {
 /** So many keys go into one operation. */
 const STEP_KEYS = 16;
 
-export function* writeBatch<Value>(target: Target, schema: Schema<Value>, changes: readonly RowChange[]): Job<void> {
+export function* writeBatch<Value>(target: Target, schema: Schema<Value>, changes: readonly RowWrite[]): Job<void> {
   if (changes.length === 1) {
     yield* writeRow(target, schema, changes[0].key, changes[0].value, 'any');
     return;
@@ -261,7 +261,7 @@ export function* readMany<Value>(
 }
 
 /** Refuses keys that are too long or no keys before anything is written. */
-export function checkKeys<Value>(schema: Schema<Value>, changes: readonly RowChange[]): void {
+export function checkKeys<Value>(schema: Schema<Value>, changes: readonly RowWrite[]): void {
   const { maxKeyBytes } = schema.layout;
   for (const { key } of changes) checkKeyEnd(encodeKey(key, maxKeyBytes).length, maxKeyBytes);
 }

@@ -6,6 +6,7 @@
 
 import { has } from '../core/tree.ts';
 import { ByreError } from '../errors.ts';
+import { BranchTarget } from './branch-target.ts';
 import {
   checkKeys,
   countRows,
@@ -13,7 +14,7 @@ import {
   deleteRange,
   dropIndex,
   dropTable,
-  type RowChange,
+  type RowWrite,
   readMany,
   writeBatch,
 } from './bulk.ts';
@@ -27,10 +28,11 @@ import { iterate, iterateSync, type Shape } from './iterate.ts';
 import { type Job, runJob, runJobSync } from './job.ts';
 import { checkValue, readValue } from './ops/cell.ts';
 import { type IndexDefinition, type IndexOptions, resolveIndex } from './ops/index-definition.ts';
-import { type RangeOptions, type ResolvedRange, resolveRange } from './ops/range.ts';
+import { type Bounds, type RangeOptions, type ResolvedRange, resolveRange } from './ops/range.ts';
 import type { Key } from './ops/tuple.ts';
 import { Schema } from './schema.ts';
 import type { Target } from './target.ts';
+import { Feed, type WatchOptions } from './watch.ts';
 import { type Condition, writeRow } from './write.ts';
 
 export interface TableOptions<Value> {
@@ -205,6 +207,19 @@ export class Table<Value> {
     return new TableIndex(this.target, this.schema, name);
   }
 
+  /**
+   * The changes of a range from now on, in batches of rows, whoever makes them: this handle, a transaction, a merge, a rollback.
+   * A transaction's table has no feed.
+   */
+  watch(range: Bounds & WatchOptions = {}): Feed<Value> {
+    const { signal, ...bounds } = range;
+    const { target } = this;
+    if (!(target instanceof BranchTarget) || target.writes !== undefined) {
+      throw new ByreError('UNSUPPORTED', 'Only a table of a branch can be watched');
+    }
+    return new Feed(target, this.schema, this.resolve(bounds), signal);
+  }
+
   /** Declares an index and fills it from the rows there are. */
   createIndex(name: string, options: IndexOptions): Promise<void> {
     return this.wait(createIndex(this.target, this.schema, resolveIndex(name, options)));
@@ -302,8 +317,8 @@ export class Table<Value> {
     return writeRow(this.target, this.schema, key, next === undefined ? undefined : this.encode(next), condition);
   }
 
-  private encodeBatch(operations: Iterable<BatchOperation<Value>>): RowChange[] {
-    const changes: RowChange[] = [];
+  private encodeBatch(operations: Iterable<BatchOperation<Value>>): RowWrite[] {
+    const changes: RowWrite[] = [];
     for (const operation of operations) {
       if (operation.type === 'put') changes.push({ key: operation.key, value: this.encode(operation.value) });
       else if (operation.type === 'delete') changes.push({ key: operation.key, value: undefined });

@@ -1,0 +1,56 @@
+/**
+ * The public entry of the tables face.
+ * Callers must import nothing of `src/tables` but what stands here.
+ */
+import type { Branch } from '../pool/branch.ts';
+import { targetOf } from './branch-target.ts';
+import { nextTable } from './ops/catalogue.ts';
+import { Table, type TableOptions } from './table.ts';
+
+export type { RowChange } from './changes.ts';
+export type { TableProblem } from './check.ts';
+export type { Codec, CodecName } from './codec.ts';
+export type { TableIndex } from './index-reader.ts';
+export type { IndexDefinition, IndexOptions } from './ops/index-definition.ts';
+export type { Bounds, RangeOptions } from './ops/range.ts';
+export type { Key } from './ops/tuple.ts';
+export { type ShownKey, showKey } from './show.ts';
+export type { BatchOperation, Table, TableOptions } from './table.ts';
+export {
+  beginTransaction,
+  type Durability,
+  type Isolation,
+  type Savepoint,
+  type Transaction,
+  type TransactionOptions,
+  transaction,
+  transactionSync,
+} from './transaction.ts';
+
+/** A table of a branch. It is made by the first write; until then it is empty. */
+export function tableOf<Value = unknown>(branch: Branch, name: string, options?: TableOptions<Value>): Table<Value> {
+  return new Table<Value>(targetOf(branch), name, options);
+}
+
+/** The names of a branch's tables, in order. */
+export async function tableNames(branch: Branch): Promise<string[]> {
+  const names: string[] = [];
+  let from: Uint8Array | undefined;
+  for (;;) {
+    const found = await branch.run(() => nextTable(branch.store, branch.root, from));
+    if (found === undefined) return names;
+    names.push(found.name);
+    from = found.next;
+  }
+}
+
+export function tableNamesSync(branch: Branch): string[] {
+  const names: string[] = [];
+  let from: Uint8Array | undefined;
+  for (;;) {
+    const found = branch.runSync(() => nextTable(branch.store, branch.root, from));
+    if (found === undefined) return names;
+    names.push(found.name);
+    from = found.next;
+  }
+}
