@@ -9,6 +9,18 @@ import type { Device } from './pool/device.ts';
 import { openPool as openBare, openPoolSync as openBareSync } from './pool/open-pool.ts';
 import type { OpenOptions } from './pool/options.ts';
 import type { Pool as BarePool } from './pool/pool.ts';
+import {
+  type Transaction as BareTransaction,
+  beginTransaction,
+  type Table,
+  type TableOptions,
+  type TransactionOptions,
+  tableNames,
+  tableNamesSync,
+  tableOf,
+  transaction,
+  transactionSync,
+} from './tables/index.ts';
 
 export { type ByreCode, ByreError, type ErrnoCode, type ErrorCode, isByreError } from './errors.ts';
 export type { BranchInfo, BranchLimits } from './pool/branches.ts';
@@ -21,12 +33,44 @@ export type { KeyDifference, KeyRange, MergeOptions, MergeReport, Resolution } f
 export type { OpenOptions } from './pool/options.ts';
 export type { SpaceReport } from './pool/pool.ts';
 export type { BranchUsage } from './pool/usage.ts';
+export type {
+  BatchOperation,
+  Bounds,
+  Codec,
+  CodecName,
+  Durability,
+  IndexDefinition,
+  IndexOptions,
+  Isolation,
+  Key,
+  RangeOptions,
+  RowChange,
+  Savepoint,
+  Table,
+  TableIndex,
+  TableOptions,
+  TableProblem,
+  TransactionOptions,
+} from './tables/index.ts';
 
 /** The faces of a branch. */
 export interface Faces {
   /** Its files, in the shape of `node:fs`. */
   readonly files: Files;
+  /** One of its tables; the first write makes it. */
+  table<Value = unknown>(name: string, options?: TableOptions<Value>): Table<Value>;
+  /** The names of its tables, in order. */
+  tables(): Promise<string[]>;
+  tablesSync(): string[];
+  /** Runs `work` in a transaction over tables and files, and commits it; an error aborts it. Throws CONFLICT. */
+  transaction<T>(work: (transaction: Transaction) => Promise<T> | T, options?: TransactionOptions): Promise<T>;
+  transactionSync<T>(work: (transaction: Transaction) => T, options?: TransactionOptions): T;
+  /** A transaction that the caller ends, by `commit` or `abort`. */
+  beginTransaction(options?: TransactionOptions): Transaction;
 }
+
+/** A fork of a branch that is merged when it commits; `branch` shows its files. */
+export type Transaction = BareTransaction & { readonly branch: Branch };
 
 /** A branch, snapshot or unnamed fork, with its faces. */
 export type Branch = BareBranch & Faces;
@@ -44,6 +88,36 @@ const faces: PropertyDescriptorMap = {
   files: {
     get(this: BareBranch): Files {
       return filesOf(this);
+    },
+  },
+  table: {
+    value(this: BareBranch, name: string, options?: TableOptions<unknown>) {
+      return tableOf(this, name, options);
+    },
+  },
+  tables: {
+    value(this: BareBranch) {
+      return tableNames(this);
+    },
+  },
+  tablesSync: {
+    value(this: BareBranch) {
+      return tableNamesSync(this);
+    },
+  },
+  transaction: {
+    value<T>(this: BareBranch, work: (transaction: BareTransaction) => T, options?: TransactionOptions) {
+      return transaction(this, work, options);
+    },
+  },
+  transactionSync: {
+    value<T>(this: BareBranch, work: (transaction: BareTransaction) => T, options?: TransactionOptions) {
+      return transactionSync(this, work, options);
+    },
+  },
+  beginTransaction: {
+    value(this: BareBranch, options?: TransactionOptions) {
+      return beginTransaction(this, options);
     },
   },
 };
