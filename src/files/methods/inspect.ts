@@ -142,12 +142,12 @@ export function statfs(context: Context, path: unknown, options?: unknown) {
   return calling({ syscall: 'statfs', path: target.text }, (): StatFs | StatFs<bigint> => {
     resolve(context.view, target, 'always');
     const space = context.branch.pool.space();
-    const blocks = (bytes: number) => Math.floor(bytes / PAGE_BYTES);
-    const free = Math.min(blocks(space.freeBytes), Number.MAX_SAFE_INTEGER);
+    // Held pages are free from the next commit on, which comes when they are needed.
+    const free = Math.floor((space.freeBytes + space.heldBytes) / PAGE_BYTES);
     const stats: StatFs = {
       type: FILE_SYSTEM_TYPE,
       bsize: PAGE_BYTES,
-      blocks: blocks(space.usedBytes + space.heldBytes) + free,
+      blocks: Math.floor((space.usedBytes + space.freeBytes) / PAGE_BYTES),
       bfree: free,
       bavail: free,
       // Inodes run out only with the space.
