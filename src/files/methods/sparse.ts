@@ -1,6 +1,6 @@
 /**
  * What byre adds to descriptors: holes, allocation, finding data, and copying ranges by sharing pages.
- * Offsets are bytes from the file's start; ranges are `[from, to)`.
+ * Offsets are bytes from the file's start; ranges are `[from, to)`. A method here must not touch the descriptor's position.
  */
 import { flagOption, integerOf, optionsOf } from '../arguments.ts';
 import type { Context } from '../context.ts';

@@ -1,6 +1,6 @@
 /**
  * Methods on whole files: readFile, writeFile, appendFile, of a path or of a descriptor.
- * Small files take one operation; longer ones many, and what others change meanwhile may show.
+ * Small files take one operation; longer ones many, so callers must not expect a long file as it was at one moment.
  */
 import {
   type AnyOptions,
