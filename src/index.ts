@@ -6,14 +6,17 @@
 import { type Files, filesOf } from './files/index.ts';
 import type { Branch as BareBranch } from './pool/branch.ts';
 import type { Device } from './pool/device.ts';
+import type { MergeOptions as BareMergeOptions, MergeReport } from './pool/merge.ts';
 import { openPool as openBare, openPoolSync as openBareSync } from './pool/open-pool.ts';
 import type { OpenOptions } from './pool/options.ts';
 import type { Pool as BarePool } from './pool/pool.ts';
 import {
   type Transaction as BareTransaction,
   beginTransaction,
+  settleTables,
   type Table,
   type TableOptions,
+  type TablesMergeOptions,
   type TransactionOptions,
   tableNames,
   tableNamesSync,
@@ -22,6 +25,7 @@ import {
   transactionSync,
 } from './tables/index.ts';
 
+export type { KeyConflict } from './core/merge.ts';
 export { type ByreCode, ByreError, type ErrnoCode, type ErrorCode, isByreError } from './errors.ts';
 export type { BranchInfo, BranchLimits } from './pool/branches.ts';
 export type { CheckReport, Problem } from './pool/check.ts';
@@ -29,7 +33,7 @@ export type { CompactReport } from './pool/compact.ts';
 export type { Device, DeviceRequest } from './pool/device.ts';
 export { fileDevice } from './pool/file-device.ts';
 export { memoryDevice } from './pool/memory-device.ts';
-export type { KeyDifference, KeyRange, MergeOptions, MergeReport, Resolution } from './pool/merge.ts';
+export type { KeyDifference, KeyRange, MergeReport, Resolution } from './pool/merge.ts';
 export type { OpenOptions } from './pool/options.ts';
 export type { SpaceReport } from './pool/pool.ts';
 export type { BranchUsage } from './pool/usage.ts';
@@ -45,13 +49,18 @@ export type {
   Key,
   RangeOptions,
   RowChange,
+  RowConflict,
+  RowResolution,
+  RowResolver,
   Savepoint,
+  ShownKey,
   Table,
   TableIndex,
   TableOptions,
   TableProblem,
   TransactionOptions,
 } from './tables/index.ts';
+export { showKey } from './tables/index.ts';
 
 /** The faces of a branch. */
 export interface Faces {
@@ -77,9 +86,18 @@ export type Branch = BareBranch & Faces;
 
 type Dressed<T> = T extends BareBranch ? Branch : T extends Promise<infer Inner> ? Promise<Dressed<Inner>> : T;
 
+/** How branches are merged: by key, and what the faces add. */
+export type MergeOptions = Omit<BareMergeOptions, 'settle'> & TablesMergeOptions;
+
+interface Merges {
+  /** Brings the changes of one branch since the common base into another; all of them or, on conflicts, none. */
+  merge(options: MergeOptions): Promise<MergeReport>;
+  mergeSync(options: MergeOptions): MergeReport;
+}
+
 /** A pool whose branches have their faces. */
-export type Pool = {
-  readonly [Name in keyof BarePool]: BarePool[Name] extends (...rest: infer Rest) => infer Result
+export type Pool = Merges & {
+  readonly [Name in Exclude<keyof BarePool, keyof Merges>]: BarePool[Name] extends (...rest: infer Rest) => infer Result
     ? (...rest: Rest) => Dressed<Result>
     : BarePool[Name];
 };
@@ -124,10 +142,24 @@ const faces: PropertyDescriptorMap = {
 
 /** Opens, and by default makes, the pool in a file or on a device. Throws LOCKED, NO_SUCH_POOL, NOT_A_POOL, DAMAGED. */
 export async function openPool(target: string | Device, options: OpenOptions = {}): Promise<Pool> {
-  return (await openBare(target, options, { faces })) as Pool;
+  return dress(await openBare(target, options, { faces }));
 }
 
 /** {@link openPool} without waiting; the device must be able to. */
 export function openPoolSync(target: string | Device, options: OpenOptions = {}): Pool {
-  return openBareSync(target, options, { faces }) as Pool;
+  return dress(openBareSync(target, options, { faces }));
+}
+
+/** The pool with merges that know what the keys of the faces mean. */
+function dress(bare: BarePool): Pool {
+  const known = ({ tables, codecs, ...options }: MergeOptions): BareMergeOptions => ({
+    ...options,
+    settle: [settleTables({ ...(tables && { tables }), ...(codecs && { codecs }) })],
+  });
+  const { merge, mergeSync } = bare;
+  const merges: Merges = {
+    merge: (options) => merge(known(options)),
+    mergeSync: (options) => mergeSync(known(options)),
+  };
+  return Object.assign(bare, merges) as unknown as Pool;
 }

@@ -7,7 +7,7 @@ import { diff, type Side } from '../core/diff.ts';
 import { type Ancestor, MAX_ANCESTORS } from '../core/directory.ts';
 import { applyChange, changesFrom, type KeyChange, type KeyConflict, takeCell } from '../core/merge.ts';
 import { releaseRoot, shareRoot } from '../core/share.ts';
-import type { Root } from '../core/store.ts';
+import type { Root, Store } from '../core/store.ts';
 import { ByreError } from '../errors.ts';
 import { checkWritable, forkUnnamed, openBranch, reclaim, releaseUnnamed, replaceRoot } from './branches.ts';
 import { run } from './run.ts';
@@ -29,6 +29,26 @@ export interface KeyRange {
 
 /** What to do with a conflict: keep ours, take theirs, or leave it in the report (and fail, if any is left). */
 export type Resolution = 'ours' | 'theirs' | 'conflict';
+
+/** What a merge has made so far, for the faces to put right what keys alone do not tell. */
+export interface MergedState {
+  readonly store: Store;
+  readonly base: Root;
+  /** The branch that receives, as it was, and the one that gives. Read only. */
+  readonly ours: Root;
+  readonly theirs: Root;
+  /** The merged tree: to be written. A key in conflict is in it as in `ours`, or as it was resolved. */
+  readonly work: Root;
+  /** All keys that both changed, differently. */
+  readonly conflicts: readonly ResolvedConflict[];
+}
+
+export interface ResolvedConflict extends KeyConflict {
+  readonly resolution: Resolution;
+}
+
+/** A face's part in a merge: yields operations, gets their results, and returns the conflicts that are left. */
+export type Settle = (merged: MergedState) => Generator<() => unknown, readonly ResolvedConflict[], unknown>;
 
 /** The result of a merge; when there are conflicts, nothing was changed. */
 export interface MergeReport {
@@ -109,6 +129,8 @@ export interface MergeOptions {
   readonly base?: string;
   /** Asked for every key that both changed, differently; without it each is a conflict. It must not call into the pool. */
   readonly resolve?: (conflict: KeyConflict) => Resolution;
+  /** The faces' parts, one after another; each gets the conflicts that the one before left. */
+  readonly settle?: readonly Settle[];
 }
 
 /** Brings the changes of `from` since the common base into `into`, all or none. */
@@ -117,7 +139,7 @@ export function* mergeBranches(state: PoolState, options: MergeOptions): Steps<M
   const into = yield* openBranch(state, options.into);
   const base =
     options.base === undefined ? commonBase(from, into) : (yield* openBranch(state, options.base)).record.root;
-  return yield* mergeInto(state, from, into, base, options.resolve ?? (() => 'conflict'));
+  return yield* mergeInto(state, from, into, base, options);
 }
 
 /** {@link mergeBranches} of open branches with a known base, which a merge holds on to until it ends. */
@@ -126,7 +148,7 @@ export function* mergeInto(
   from: OpenBranch,
   into: OpenBranch,
   base: Root,
-  resolve: (conflict: KeyConflict) => Resolution,
+  options: Pick<MergeOptions, 'resolve' | 'settle'>,
 ): Steps<MergeReport> {
   checkWritable(state);
   if (into.record.kind === 'snapshot')
@@ -141,7 +163,7 @@ export function* mergeInto(
       const work = yield* run(state, () => forkUnnamed(state, into));
       try {
         const start = into.record.root.page;
-        const report = yield* mergeRoots(state, heldBase, source.record.root, work.record.root, resolve);
+        const report = yield* mergeOnce(state, heldBase, source, work, options);
         if (report.conflicts.length > 0) return report;
         const done = yield* run(state, () => {
           if (into.record.root.page !== start) return false;
@@ -162,6 +184,31 @@ export function* mergeInto(
   }
 }
 
+/** One try: merges into a fresh fork of the receiving branch, and lets the faces put it right. */
+function* mergeOnce(
+  state: PoolState,
+  base: Root,
+  source: OpenBranch,
+  work: OpenBranch,
+  { resolve = () => 'conflict', settle = [] }: Pick<MergeOptions, 'resolve' | 'settle'>,
+): Steps<MergeReport> {
+  const merged = { store: state.store, base, theirs: source.record.root, work: work.record.root };
+  const { changes, conflicts } = yield* mergeRoots(state, base, merged.theirs, merged.work, resolve);
+  let left: readonly ResolvedConflict[] = conflicts;
+  // A fork remembers what it was forked from: the receiving branch as it was.
+  const ours = work.record.ancestry[0].root;
+  for (const face of settle) left = yield* perform(state, face({ ...merged, ours, conflicts: left }));
+  const open = left.filter(({ resolution }) => resolution === 'conflict');
+  return { merged: open.length === 0, changes, conflicts: open };
+}
+
+/** Runs the operations that a face yields. */
+function* perform<T>(state: PoolState, work: Generator<() => unknown, T, unknown>): Steps<T> {
+  let turn = work.next();
+  while (!turn.done) turn = work.next(yield* run(state, turn.value));
+  return turn.value;
+}
+
 /** Merges the changes from `base` to `from` into `work`, a tree that nobody else writes. */
 export function* mergeRoots(
   state: PoolState,
@@ -169,9 +216,9 @@ export function* mergeRoots(
   from: Root,
   work: Root,
   resolve: (conflict: KeyConflict) => Resolution,
-): Steps<MergeReport> {
+): Steps<{ changes: number; conflicts: ResolvedConflict[] }> {
   const { store } = state;
-  const conflicts: KeyConflict[] = [];
+  const conflicts: ResolvedConflict[] = [];
   let changes = 0;
   let at: Uint8Array | undefined = new Uint8Array(0);
   while (at) {
@@ -184,13 +231,13 @@ export function* mergeRoots(
       const conflict = yield* run(state, () => applyChange(store, work, from, change));
       if (!conflict) continue;
       const resolution = resolve(conflict);
-      if (resolution === 'conflict') conflicts.push(conflict);
+      conflicts.push({ ...conflict, resolution });
       if (resolution !== 'theirs') continue;
       yield* run(state, () => takeCell(store, work, from, conflict.key, conflict.theirs !== undefined));
     }
     at = stretch.next;
   }
-  return { merged: conflicts.length === 0, changes, conflicts };
+  return { changes, conflicts };
 }
 
 /** Notes that `into` now contains everything of `from` up to `root`: the base of their next merge. */

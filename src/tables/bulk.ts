@@ -2,12 +2,12 @@
  * Work on many rows as a whole: batches, deleting a range, counting, and making and dropping indexes.
  * Callers must pass values that are encoded, and run each job through its target; every job is atomic.
  */
-import { equalBytes } from '../core/bytes.ts';
 import { prepare } from '../core/prepare.ts';
 import { scan } from '../core/scan.ts';
-import { get, put, remove } from '../core/tree.ts';
+import { remove } from '../core/tree.ts';
 import { ByreError } from '../errors.ts';
 import { Cursor } from './cursor.ts';
+import { fillIndex } from './fill.ts';
 import { type Job, step } from './job.ts';
 import { encodeRecord, sortIndexes } from './ops/catalogue.ts';
 import { isLarge, planValue, readValue, writeValue } from './ops/cell.ts';
@@ -17,7 +17,7 @@ import type { ResolvedRange } from './ops/range.ts';
 import { checkKeyEnd, encodeKey, type Key } from './ops/tuple.ts';
 import type { LiveIndex, Schema } from './schema.ts';
 import type { Target } from './target.ts';
-import { entryKeys, writePlain, writeRow } from './write.ts';
+import { writePlain, writeRow } from './write.ts';
 
 /** A change of one row; `value` undefined removes it. */
 export interface RowWrite {
@@ -127,50 +127,6 @@ export function* createIndex<Value>(target: Target, schema: Schema<Value>, defin
   yield* schema.load(target);
 }
 
-function* fillIndex<Value>(target: Target, schema: Schema<Value>, index: LiveIndex): Job<void> {
-  const { layout, codec } = schema;
-  const rows = { from: layout.rowsFrom, to: layout.rowsTo, reverse: false, limit: Number.POSITIVE_INFINITY };
-  const cursor = new Cursor(target, rows, layout.rowStart);
-  const load = () => cursor.load();
-  try {
-    while (!cursor.ended) {
-      while (cursor.advance()) {
-        const { key } = cursor;
-        const value = codec.decode((yield* cursor.value()).slice());
-        const primary = index.definition.unique ? encodeKey(key, layout.maxKeyBytes) : noBytes;
-        for (const entry of entryKeys(index, key, value))
-          yield* step(() => putEntry(target, schema, index, entry, primary));
-      }
-      if (!cursor.ended && !(yield* step(load))) {
-        cursor.hold();
-        yield* step(load);
-      }
-    }
-  } finally {
-    cursor.close();
-  }
-}
-
-const noBytes = new Uint8Array(0);
-
-function putEntry<Value>(
-  target: Target,
-  schema: Schema<Value>,
-  index: LiveIndex,
-  entry: Uint8Array,
-  primary: Uint8Array,
-) {
-  const { store, root } = target;
-  const holder = index.definition.unique ? get(store, root, entry) : undefined;
-  if (holder !== undefined && !equalBytes(holder, primary)) {
-    const details = { table: schema.layout.name, index: index.definition.name };
-    throw new ByreError('EXISTS', `Two rows have the same entry in the unique index ${details.index}`, { details });
-  }
-  prepare(store, root, { puts: [entry] });
-  target.writes?.add(entry);
-  put(store, root, entry, primary);
-}
-
 /** Takes an index away, and its entries. False if there is none of that name. */
 export function* dropIndex<Value>(target: Target, schema: Schema<Value>, name: string): Job<boolean> {
   const dropped = yield* target.atomically(function* (inner) {
@@ -198,7 +154,8 @@ export function* dropTable<Value>(target: Target, schema: Schema<Value>): Job<bo
   return removed > 0;
 }
 
-function* removeAll(target: Target, from: Uint8Array, to: Uint8Array): Job<number> {
+/** Removes every cell of a stretch of keys, in steps; returns how many there were. */
+export function* removeAll(target: Target, from: Uint8Array, to: Uint8Array): Job<number> {
   const range: ResolvedRange = { from, to, reverse: false, limit: Number.POSITIVE_INFINITY };
   let count = 0;
   for (;;) {
@@ -222,14 +179,15 @@ function* writeRecord<Value>(
 ): Job<void> {
   const { record } = schema.layout;
   const bytes = encodeRecord({ values: schema.codec.name, indexes: sortIndexes(definitions) });
-  yield* step(() => {
-    const plan = isLarge(target.store, bytes)
-      ? { puts: [record], content: [planValue(record, bytes)] }
-      : { puts: [record] };
-    prepare(target.store, target.root, plan);
-    target.writes?.add(record);
-    writeValue(target.store, target.root, record, bytes);
-  });
+  yield* step(() => writeCell(target, record, bytes));
+}
+
+/** One operation: writes one cell. */
+export function writeCell(target: Target, key: Uint8Array, value: Uint8Array): void {
+  const { store, root } = target;
+  prepare(store, root, isLarge(store, value) ? { puts: [key], content: [planValue(key, value)] } : { puts: [key] });
+  target.writes?.add(key);
+  writeValue(store, root, key, value);
 }
 
 /** The rows of several keys, in their order; undefined where there is none. One operation for every few keys. */

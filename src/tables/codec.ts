@@ -53,6 +53,10 @@ const named: Readonly<Record<CodecName, Codec<never>>> = {
   text: textCodec as Codec<never>,
 };
 
+export function isCodecName(name: string): name is CodecName {
+  return Object.hasOwn(named, name);
+}
+
 /** The codec that an option names or is. */
 export function resolveCodec<Value>(option: CodecName | Codec<Value>): Codec<Value> {
   if (typeof option === 'object' && option !== null) {

@@ -11,6 +11,13 @@ export type { RowChange } from './changes.ts';
 export type { TableProblem } from './check.ts';
 export type { Codec, CodecName } from './codec.ts';
 export type { TableIndex } from './index-reader.ts';
+export {
+  type RowConflict,
+  type RowResolution,
+  type RowResolver,
+  settleTables,
+  type TablesMergeOptions,
+} from './merge.ts';
 export type { IndexDefinition, IndexOptions } from './ops/index-definition.ts';
 export type { Bounds, RangeOptions } from './ops/range.ts';
 export type { Key } from './ops/tuple.ts';

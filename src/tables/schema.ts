@@ -30,6 +30,8 @@ export class Schema<Value> {
 
   private readonly declared: readonly IndexDefinition[] | undefined;
   private readonly maxKeyBytes: number;
+  /** The table has had the declared indexes while this handle knew it. */
+  private met = false;
 
   /** `declared` are the indexes that a new table gets, and that an existing one must have; undefined: whatever it has. */
   constructor(name: string, store: Store, codec: Codec<Value>, declared?: readonly IndexDefinition[]) {
@@ -52,6 +54,7 @@ export class Schema<Value> {
       target.reads?.keys.add(this.layout.record);
       return get(target.store, target.root, this.layout.record);
     });
+    this.met ||= this.exists;
     this.exists = stored !== undefined;
     if (stored === undefined) {
       this.record = this.adopt({ values: this.codec.name, indexes: this.declared ?? [] });
@@ -77,7 +80,8 @@ export class Schema<Value> {
       const message = `The values of table ${table} are ${record.values}, not ${this.codec.name}`;
       throw new ByreError('BAD_ARGUMENT', message, { details: { table, values: record.values } });
     }
-    if (this.declared === undefined) return;
+    // Once they agreed, indexes may come and go through this handle or others.
+    if (this.declared === undefined || this.met) return;
     const wanted = sortIndexes(this.declared);
     const same =
       wanted.length === record.indexes.length &&

@@ -1,0 +1,199 @@
+/** Merges of branches with tables: row by row, with conflicts as data, resolvers, and indexes that fit the merged rows. */
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Branch, memoryDevice, openPoolSync, type Pool, showKey, type Table } from '../../src/index.ts';
+
+interface Person {
+  name?: string;
+  city?: string;
+  email?: string;
+}
+
+const indexes = { byCity: { on: 'city' }, byEmail: { on: 'email', unique: true } };
+
+let pool: Pool;
+let main: Branch;
+let fork: Branch;
+let ours: Table<Person>;
+let theirs: Table<Person>;
+
+beforeEach(() => {
+  pool = openPoolSync(memoryDevice(), { commitEveryMs: 0 });
+  main = pool.branchSync('main');
+  ours = main.table<Person>('people', { indexes });
+  for (let i = 0; i < 200; i++) ours.putSync(i, { name: `n${i}`, city: `c${i % 5}`, email: `e${i}` });
+  fork = pool.forkSync('main', 'fork');
+  theirs = fork.table<Person>('people');
+});
+
+afterEach(() => {
+  for (const { name } of pool.branchesSync()) {
+    const branch = pool.branchSync(name);
+    for (const table of branch.tablesSync()) expect(branch.table(table).checkSync()).toEqual([]);
+  }
+  expect(pool.checkSync().problems).toEqual([]);
+  pool.closeSync();
+});
+
+const shown = (keys: ReadonlyArray<{ readonly key: Uint8Array }>) => keys.map(({ key }) => showKey(key));
+
+describe('merge', () => {
+  test('rows of both sides', () => {
+    ours.putSync(1, { name: 'ours', city: 'x' });
+    ours.deleteSync(3);
+    theirs.putSync(2, { name: 'theirs', city: 'y' });
+    theirs.putSync(500, { city: 'x', email: 'new' });
+    theirs.deleteSync(4);
+    expect(pool.mergeSync({ from: 'fork', into: 'main' }).merged).toBe(true);
+    expect(ours.getSync(1)).toEqual({ name: 'ours', city: 'x' });
+    expect(ours.getSync(2)).toEqual({ name: 'theirs', city: 'y' });
+    expect(ours.hasSync(3) || ours.hasSync(4)).toBe(false);
+    expect([...ours.index('byCity').keysSync({ gte: 'x' })]).toEqual([1, 500, 2]);
+  });
+
+  test('a table made by both is one table', () => {
+    main.table('new').putSync('a', 1);
+    fork.table('new').putSync('b', 2);
+    expect(pool.mergeSync({ from: 'fork', into: 'main' }).merged).toBe(true);
+    expect([...main.table('new')]).toEqual([
+      ['a', 1],
+      ['b', 2],
+    ]);
+  });
+
+  test('conflicts are data, and then nothing happens', () => {
+    ours.putSync(1, { name: 'ours' });
+    theirs.putSync(1, { name: 'theirs' });
+    theirs.putSync(2, { name: 'theirs' });
+    const report = pool.mergeSync({ from: 'fork', into: 'main' });
+    expect(report.merged).toBe(false);
+    expect(shown(report.conflicts)).toEqual([{ table: 'people', part: 'row', key: 1 }]);
+    expect(ours.getSync(2)?.name).toBe('n2');
+  });
+
+  test.each(['ours', 'theirs'] as const)('resolved by %s', (side) => {
+    ours.putSync(1, { name: 'ours', city: 'ours', email: 'o' });
+    theirs.putSync(1, { name: 'theirs', city: 'theirs', email: 't' });
+    ours.deleteSync(2);
+    theirs.putSync(2, { city: 'back' });
+    expect(pool.mergeSync({ from: 'fork', into: 'main', tables: side }).merged).toBe(true);
+    expect(ours.getSync(1)?.name).toBe(side);
+    expect(ours.hasSync(2)).toBe(side === 'theirs');
+    expect([...ours.index('byCity').keysSync({ gte: 'ours', lte: 'theirs' })]).toEqual([1]);
+  });
+
+  test('resolved by a function', async () => {
+    ours.putSync(1, { name: 'A', city: 'x' });
+    theirs.putSync(1, { name: 'B', city: 'y' });
+    ours.putSync(2, { name: 'A' });
+    theirs.deleteSync(2);
+    const asked: unknown[] = [];
+    const report = await pool.merge({
+      from: 'fork',
+      into: 'main',
+      tables: {
+        people: (conflict) => {
+          asked.push(conflict);
+          const { ours, theirs } = conflict as { ours?: Person; theirs?: Person };
+          return theirs === undefined ? 'delete' : { put: { name: `${ours?.name}${theirs.name}`, city: 'z' } };
+        },
+      },
+    });
+    expect(report.merged).toBe(true);
+    expect(asked).toMatchObject([
+      { table: 'people', key: 1, base: { name: 'n1' }, ours: { name: 'A' }, theirs: { name: 'B' } },
+      { key: 2, theirs: undefined },
+    ]);
+    expect(ours.getSync(1)).toEqual({ name: 'AB', city: 'z' });
+    expect(ours.hasSync(2)).toBe(false);
+    expect([...ours.index('byCity').keysSync({ gte: 'x' })]).toEqual([1]);
+  });
+
+  test('two rows that claim one unique entry are a conflict', () => {
+    ours.putSync(300, { email: 'same' });
+    theirs.putSync(301, { email: 'same' });
+    const report = pool.mergeSync({ from: 'fork', into: 'main', tables: 'theirs' });
+    expect(shown(report.conflicts)).toEqual([{ table: 'people', part: 'index', index: 'byEmail', entry: ['same'] }]);
+    expect(ours.hasSync(301)).toBe(false);
+  });
+
+  test('a unique entry goes to the row that still claims it', () => {
+    ours.putSync(1, { email: 'moved' });
+    ours.putSync(300, { email: 'e1' });
+    theirs.deleteSync(1);
+    expect(pool.mergeSync({ from: 'fork', into: 'main', tables: 'theirs' }).merged).toBe(true);
+    expect([...ours.index('byEmail').keysSync({ gte: 'e1', lte: 'e1' })]).toEqual([300]);
+    expect(ours.index('byEmail').getSync('moved')).toBeUndefined();
+  });
+
+  test('indexes that one side made or dropped', () => {
+    ours.createIndexSync('byName', { on: 'name' });
+    ours.dropIndexSync('byCity');
+    theirs.putSync(400, { name: 'zz', city: 'q' });
+    theirs.deleteSync(5);
+    expect(pool.mergeSync({ from: 'fork', into: 'main' }).merged).toBe(true);
+    expect(ours.indexesSync().map(({ name }) => name)).toEqual(['byEmail', 'byName']);
+    expect([...ours.index('byName').keysSync({ gte: 'zz' })]).toEqual([400]);
+    expect(pool.mergeSync({ from: 'main', into: 'fork' }).merged).toBe(true);
+    expect([...theirs.index('byName').keysSync({ gte: 'zz' })]).toEqual([400]);
+  });
+
+  test('a table dropped by one and written by the other is a conflict', () => {
+    ours.dropSync();
+    theirs.putSync(1000, { city: 'x' });
+    const report = pool.mergeSync({ from: 'fork', into: 'main' });
+    expect(shown(report.conflicts)).toEqual([{ table: 'people', part: 'record' }]);
+    expect(main.tablesSync()).toEqual([]);
+  });
+
+  test('random merges leave sound tables, and agree with rows merged by hand', () => {
+    const person = fc.record(
+      { city: fc.constantFrom('a', 'b'), email: fc.constantFrom('p', 'q', 'r', 's') },
+      { requiredKeys: [] },
+    );
+    const writes = fc.array(fc.tuple(fc.nat({ max: 8 }), fc.option(person, { freq: 3 })), { maxLength: 12 });
+    let run = 0;
+    const write = (table: Table<Person>, all: Array<[number, Person | null]>) => {
+      for (const [key, value] of all) {
+        try {
+          if (value === null) table.deleteSync(key);
+          else table.putSync(key, value);
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'EXISTS' });
+        }
+      }
+      return new Map(table.entriesSync());
+    };
+    const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
+    fc.assert(
+      fc.property(
+        writes,
+        writes,
+        writes,
+        fc.constantFrom('ours' as const, 'theirs' as const),
+        (first, mine, other, side) => {
+          const name = `r${run++}`;
+          const into = pool.createBranchSync(name).table<Person>('t', { indexes });
+          const base = write(into, [[99, {}], ...first]);
+          const from = pool.forkSync(name, `${name}f`).table<Person>('t');
+          const left = write(into, mine);
+          const right = write(from, other);
+          const report = pool.mergeSync({ from: `${name}f`, into: name, tables: side });
+          expect(into.checkSync()).toEqual([]);
+          if (!report.merged) {
+            expect(shown(report.conflicts).every((key) => 'part' in key && key.part === 'index')).toBe(true);
+            expect(new Map(into.entriesSync())).toEqual(left);
+            return;
+          }
+          for (const key of new Set([...base.keys(), ...left.keys(), ...right.keys()])) {
+            const changedHere = !same(base.get(key), left.get(key));
+            const changedThere = !same(base.get(key), right.get(key));
+            const winner = changedThere && (!changedHere || side === 'theirs') ? right : left;
+            expect(into.getSync(key)).toEqual(winner.get(key));
+          }
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+});
