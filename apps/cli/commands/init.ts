@@ -1,0 +1,50 @@
+/**
+ * `byre init`: makes a pool.
+ * It must never touch a file that is there already.
+ */
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { takePositionals } from '../arguments.ts';
+import type { Command } from '../command.ts';
+import { bytesOption } from '../options.ts';
+import { DEFAULT_NAME, pathOf, poolFileAt } from '../pools.ts';
+import { refused, usage, writeJson } from '../session.ts';
+
+export const init: Command = {
+  name: 'init',
+  summary: 'make a pool, with an empty branch main',
+  usage: ['[POOL]'],
+  details: `Without POOL it is the file '${DEFAULT_NAME}' here, which other commands find from here and from all
+directories below. A pool file grows as it is written.`,
+  options: {
+    limit: {
+      type: 'string',
+      value: 'SIZE',
+      text: 'how large the pool may get, such as 10G; default: as the disk allows',
+    },
+    'node-size': { type: 'string', value: 'SIZE', text: 'size of a tree node, 4K to 64K; default 8K' },
+  },
+  examples: [
+    ['byre init', `makes ${DEFAULT_NAME} in this directory`],
+    ['byre init --limit=10G /srv/agents.byre', 'makes a pool that never takes more than 10 GiB'],
+  ],
+  async run(session) {
+    const [typed] = takePositionals(session, ['POOL'], 1);
+    const { pool: option, limit, 'node-size': nodeSize } = session.values;
+    if (typed !== undefined && option !== undefined) throw usage('name the pool once: as POOL or by --pool');
+    const given = pathOf(session, typed ?? (option as string | undefined) ?? DEFAULT_NAME);
+    const isDirectory = statSync(given, { throwIfNoEntry: false })?.isDirectory() === true;
+    const file = isDirectory ? poolFileAt(given) : given;
+    if (existsSync(file)) throw refused(`${file} is there already, and was left as it is: choose another name`);
+    mkdirSync(path.dirname(file), { recursive: true });
+    const { openPool } = await import('../../../src/pool/open-pool.ts');
+    const pool = await openPool(file, {
+      ...(limit === undefined ? {} : { limitBytes: bytesOption('--limit', limit) }),
+      ...(nodeSize === undefined ? {} : { nodeBytes: bytesOption('--node-size', nodeSize) }),
+    });
+    await pool.close();
+    if (session.json) writeJson(session, { pool: file });
+    else session.write(`made ${file}\n`);
+    return 0;
+  },
+};

@@ -1,0 +1,70 @@
+/**
+ * From errors to what is said of them and to the exit status.
+ * Callers must not print errors by other means: an error without advice gets it here.
+ */
+import { isByreError } from '../../src/errors.ts';
+import { CommandFailure, Status } from './session.ts';
+
+/** A command that another process has run; it was told and done there. */
+export class HandedOver extends Error {
+  readonly status: number;
+
+  constructor(status: number) {
+    super('another process has run the command');
+    this.status = status;
+  }
+}
+
+export interface Failure {
+  readonly message: string;
+  readonly status: number;
+  readonly code: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+const missing = ['NO_SUCH_POOL', 'NO_SUCH_BRANCH', 'NOT_A_POOL', 'ENOENT', 'ENODATA'];
+const broken = ['DAMAGED', 'EIO', 'POISONED', 'INTERNAL', 'STALE', 'CLOSED'];
+const misused = ['BAD_ARGUMENT', 'BAD_KEY', 'ERR_INVALID_ARG_VALUE', 'ERR_INVALID_ARG_TYPE', 'ERR_OUT_OF_RANGE'];
+
+function statusOf(code: string): number {
+  if (missing.includes(code)) return Status.missing;
+  if (broken.includes(code)) return Status.broken;
+  return misused.includes(code) ? Status.usage : Status.refused;
+}
+
+/** What to do next, where the message does not say it. */
+const advice: Readonly<Record<string, string>> = {
+  NO_SUCH_BRANCH: "'byre branches' lists them",
+  NOT_A_POOL: "'byre init' makes one",
+  DAMAGED: "'byre scrub' tells what is damaged and in which branches",
+  ENOSPC: "'byre df' tells what uses the space; drop branches, or raise the limit with 'byre limit'",
+  EDQUOT: "'byre limit' shows and changes the branch's quota",
+  POISONED: 'what was committed before is safe',
+  READ_ONLY: "fork the snapshot, and write the fork: 'byre fork SNAPSHOT BRANCH'",
+  EIO: 'the disk below has failed: save what can be read',
+};
+
+function withAdvice(message: string, code: string): string {
+  const more = advice[code];
+  if (more === undefined || message.includes("'byre ")) return message;
+  return `${message} (${more})`;
+}
+
+export function failureOf(error: unknown): Failure {
+  if (error instanceof CommandFailure) {
+    return { message: error.message, status: error.status, code: nameOfStatus(error.status), details: {} };
+  }
+  if (!(error instanceof Error))
+    return { message: String(error), status: Status.broken, code: 'INTERNAL', details: {} };
+  const { code } = error as { code?: unknown };
+  if (typeof code !== 'string') {
+    const message = `a bug in byre, please report it: ${error.stack ?? error.message}`;
+    return { message, status: Status.broken, code: 'INTERNAL', details: {} };
+  }
+  const details = isByreError(error) ? error.details : {};
+  return { message: withAdvice(error.message, code), status: statusOf(code), code, details };
+}
+
+function nameOfStatus(status: number): string {
+  return { 1: 'NO', 2: 'USAGE', 3: 'MISSING', 4: 'REFUSED' }[status] ?? 'BROKEN';
+}

@@ -1,0 +1,119 @@
+/**
+ * The world of a command that runs in a process of its own: its streams, its terminal, its signals.
+ * Only `main.ts` may use it; everything else takes what it needs from the session.
+ */
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { Command } from './command.ts';
+import type { World } from './dispatch.ts';
+import type { RemoteRequest } from './served.ts';
+
+const INTERRUPTED = 130;
+const PIPE_CLOSED = 141;
+const TERMINATED = 143;
+/** How long a command may take to end after Ctrl-C, before the process just ends. The pool is whole at any moment. */
+const GRACE_MS = 3000;
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+function printable(environment: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).filter((pair): pair is [string, string] => pair[1] !== undefined),
+  );
+}
+
+/** Ends on signals: politely first, and at once when asked again. */
+function interruptible(): AbortController {
+  const abort = new AbortController();
+  const end = (status: number) => (): void => {
+    if (abort.signal.aborted) process.exit(status);
+    abort.abort();
+    setTimeout(() => process.exit(status), GRACE_MS).unref();
+  };
+  process.on('SIGINT', end(INTERRUPTED));
+  process.on('SIGTERM', end(TERMINATED));
+  // Whoever reads the output may have had enough, as `head` has.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(PIPE_CLOSED);
+      throw error;
+    });
+  }
+  return abort;
+}
+
+let askedToEnd: AbortController | undefined;
+
+function inputOf(command: Command | undefined): AsyncIterable<Uint8Array> {
+  if (command?.input === undefined || (command.input === 'answers' && !process.stdin.isTTY)) return nothing();
+  return process.stdin;
+}
+
+function progressOn(stream: NodeJS.WriteStream): (line: string | undefined) => void {
+  let shown = false;
+  return (line) => {
+    if (!stream.isTTY) return;
+    if (line !== undefined) stream.write(`\r\x1b[K${line.slice(0, Math.max(20, stream.columns - 1))}`);
+    else if (shown) stream.write('\r\x1b[K');
+    shown = line !== undefined;
+  };
+}
+
+async function askTerminal(question: string, signal: AbortSignal): Promise<string | undefined> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
+  const { createInterface } = await import('node:readline/promises');
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const closed = once(lines, 'close').then(() => undefined);
+  try {
+    // At the end of the input the question would wait forever.
+    return await Promise.race([lines.question(question, { signal }), closed]);
+  } finally {
+    lines.close();
+  }
+}
+
+/** The world for `args`, the command line as it was typed. */
+export function localWorld(command: Command | undefined, args: readonly string[]): World {
+  askedToEnd ??= interruptible();
+  const { signal } = askedToEnd;
+  const directory = process.cwd();
+  const columns = process.stdout.isTTY ? process.stdout.columns : undefined;
+  const interactive = process.stdin.isTTY === true && process.stderr.isTTY === true;
+  const progress = progressOn(process.stderr);
+  return {
+    directory,
+    environment: process.env,
+    interactive,
+    columns,
+    get input() {
+      return inputOf(command);
+    },
+    signal,
+    given: undefined,
+    async handOver(poolPath) {
+      // Cheap to see, so that who does not need them need not load the means.
+      if (!existsSync(`${poolPath}.sock`)) return undefined;
+      const { ask } = await import('../fuse/control.ts');
+      const request: RemoteRequest = {
+        arguments: args,
+        directory,
+        environment: printable(process.env),
+        ...(columns === undefined ? {} : { columns }),
+        interactive,
+        progress: process.stderr.isTTY === true,
+      };
+      const output = (bytes: Uint8Array): void => void process.stdout.write(bytes);
+      const error = (bytes: Uint8Array): void => void process.stderr.write(bytes);
+      return await ask(poolPath, request, { input: inputOf(command), output, error, signal });
+    },
+    write: (bytes) => void process.stdout.write(bytes),
+    say: (line) => {
+      progress(undefined);
+      process.stderr.write(`${line}\n`);
+    },
+    progress,
+    ask: (question) => askTerminal(question, signal),
+    path: (typed) => path.resolve(directory, typed),
+  };
+}

@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+/**
+ * The program `byre`.
+ * It must stay quick to load: what only some commands need is imported by these.
+ */
+import { readFileSync } from 'node:fs';
+import { runLine } from './dispatch.ts';
+import { localWorld } from './local.ts';
+
+function version(): string {
+  // Two directories up in the sources, three in what is compiled.
+  for (const above of ['../../', '../../../']) {
+    try {
+      return JSON.parse(readFileSync(new URL(`${above}package.json`, import.meta.url), 'utf8')).version;
+    } catch {}
+  }
+  return 'unknown';
+}
+
+const args = process.argv.slice(2);
+if (args[0] === '--version' || args[0] === '-V') process.stdout.write(`byre ${version()}\n`);
+else {
+  const status = await runLine(args, (command) => localWorld(command, args));
+  // Not left to the event loop: standard input may still be open. Output to pipes and files has been written by now.
+  process.exit(status);
+}

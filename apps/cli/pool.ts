@@ -1,0 +1,105 @@
+/**
+ * The pool of a command: which one is meant, and opening it, or having the process that holds it do the command.
+ * Commands must open it by `withPool` before they read input or write output: until then the command may be handed over and begin anew.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ByreError, isByreError } from '../../src/errors.ts';
+import type { Pool } from '../../src/pool/pool.ts';
+import { HandedOver } from './failure.ts';
+import { locatePool } from './pools.ts';
+import { refused, type Session, usage } from './session.ts';
+import type { Target } from './target.ts';
+
+const WAIT_SECONDS = 10;
+const POLL_MS_MAX = 200;
+const TELL_AFTER_MS = 1000;
+
+export interface UseOptions {
+  /** `read` sees the last commit, beside a process that writes; `write` waits for it to end. */
+  readonly mode: 'read' | 'write';
+  /** What the command line names, of which any may name the pool. */
+  readonly targets?: readonly (Target | undefined)[];
+  readonly cacheBytes?: number;
+}
+
+/** How long to wait for another writer. */
+function waitMs(session: Session): number {
+  const { wait } = session.values;
+  if (wait === undefined) return WAIT_SECONDS * 1000;
+  const seconds = Number(wait);
+  if (wait === '' || !(seconds >= 0)) throw usage(`--wait takes a number of seconds, not '${String(wait)}'`);
+  return seconds * 1000;
+}
+
+/** Opens the pool, or throws HandedOver after the process that holds it has run the command. */
+async function open(session: Session, poolPath: string, options: UseOptions): Promise<Pool> {
+  const { openPool } = await import('../../src/pool/open-pool.ts');
+  const patience = waitMs(session);
+  const since = Date.now();
+  let told = false;
+  for (let pause = 10; ; pause = Math.min(2 * pause, POLL_MS_MAX)) {
+    const status = await session.handOver(poolPath);
+    if (status !== undefined) throw new HandedOver(status);
+    try {
+      const size = options.cacheBytes === undefined ? {} : { cacheBytes: options.cacheBytes };
+      return await openPool(poolPath, { create: false, readOnly: options.mode === 'read', ...size });
+    } catch (error) {
+      const waited = Date.now() - since;
+      if (!isByreError(error) || error.code !== 'LOCKED' || waited >= patience) throw error;
+      if (waited > TELL_AFTER_MS && !told) {
+        told = true;
+        session.progress(`waiting: ${error.message}`);
+      }
+      await sleep(pause, undefined, { signal: session.signal });
+    } finally {
+      if (told) session.progress(undefined);
+    }
+  }
+}
+
+/** A pool that had to do without its newest commit must not seem whole. */
+function warnOfLoss(session: Session, pool: Pool): void {
+  const { lostCommit } = pool;
+  if (lostCommit === undefined) return;
+  const message = `commit ${lostCommit.commit}, the newest, is damaged; this is the one before it: ${lostCommit.error.message}`;
+  session.say(
+    session.json ? JSON.stringify({ warning: { code: 'LOST_COMMIT', message } }) : `byre: warning: ${message}`,
+  );
+}
+
+async function workOn<T>(
+  session: Session,
+  pool: Pool,
+  options: UseOptions,
+  work: (pool: Pool) => Promise<T> | T,
+): Promise<T> {
+  warnOfLoss(session, pool);
+  const result = await work(pool);
+  if (options.mode === 'write' && !pool.readOnly) await pool.commit();
+  return result;
+}
+
+/** Opens the pool that the command means, runs `work`, commits and closes. What `work` has done when it throws is committed. */
+export async function withPool<T>(
+  session: Session,
+  options: UseOptions,
+  work: (pool: Pool) => Promise<T> | T,
+): Promise<T> {
+  const poolPath = await locatePool(session, options.targets);
+  const { given } = session;
+  if (given !== undefined) {
+    if (given.poolPath !== poolPath) throw refused(`this process has ${given.poolPath} mounted, not ${poolPath}`);
+    return await workOn(session, given.pool, options, work);
+  }
+  const pool = await open(session, poolPath, options);
+  let result: T;
+  try {
+    result = await workOn(session, pool, options, work);
+  } catch (error) {
+    // The first failure is the one to tell; what comes of closing after it follows from it.
+    await pool.close().catch((_after: ByreError) => {});
+    throw error;
+  }
+  await pool.close();
+  return result;
+}

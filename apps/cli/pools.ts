@@ -1,0 +1,71 @@
+/**
+ * Which pool a command means. It only looks: nothing is opened or made here.
+ */
+import { existsSync, realpathSync, statSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { CommandFailure, type Session, Status, usage } from './session.ts';
+import type { Target } from './target.ts';
+
+/** What a pool is called where none is named. */
+export const DEFAULT_NAME = '.byre';
+/** Its file where that is a directory. */
+const POOL_FILE = 'pool.byre';
+
+/** The file of a pool that was given as a file or as a directory with `pool.byre` (or `.byre/pool.byre`) in it. */
+export function poolFileAt(given: string): string {
+  if (!existsSync(given) || !statSync(given).isDirectory()) return given;
+  const inside = path.join(given, POOL_FILE);
+  const below = path.join(given, DEFAULT_NAME, POOL_FILE);
+  return !existsSync(inside) && existsSync(below) ? below : inside;
+}
+
+/** The nearest `.byre` in a directory or above it. */
+export function nearestPool(directory: string): string | undefined {
+  for (let at = directory; ; at = path.dirname(at)) {
+    const file = poolFileAt(path.join(at, DEFAULT_NAME));
+    if (existsSync(file) && statSync(file).isFile()) return file;
+    if (path.dirname(at) === at) return undefined;
+  }
+}
+
+/** The pool that `byre try` keeps for a directory or the nearest above it. */
+async function nearestTrialPool(session: Session): Promise<string | undefined> {
+  const { trialDirectory } = await import('./trial-place.ts');
+  for (let at = session.directory; ; at = path.dirname(at)) {
+    const file = path.join(trialDirectory(at, session.environment), POOL_FILE);
+    if (existsSync(file)) return file;
+    if (path.dirname(at) === at) return undefined;
+  }
+}
+
+/** An absolute path; a shell leaves `~` alone before a colon. */
+export function pathOf(session: Session, typed: string): string {
+  return session.path(typed.startsWith('~/') ? path.join(os.homedir(), typed.slice(2)) : typed);
+}
+
+/** The pool's file that the targets, the options or the surroundings name, without symbolic links. It is there. */
+export async function locatePool(session: Session, targets: readonly (Target | undefined)[] = []): Promise<string> {
+  const { pool: option } = session.values;
+  const typed = [typeof option === 'string' ? option : undefined, ...targets.map((each) => each?.pool)];
+  const named = new Set(typed.flatMap((each) => (each === undefined ? [] : [poolFileAt(pathOf(session, each))])));
+  if (named.size > 1) throw usage(`a command works on one pool, and these are ${named.size}: ${[...named].join(', ')}`);
+  const [only] = named;
+  const { BYRE_POOL } = session.environment;
+  const meant =
+    only ?? (BYRE_POOL === undefined || BYRE_POOL === '' ? undefined : poolFileAt(pathOf(session, BYRE_POOL)));
+  const found = meant ?? nearestPool(session.directory) ?? (await nearestTrialPool(session));
+  if (found === undefined) {
+    throw new CommandFailure(
+      `there is no pool for ${session.directory}: make one with 'byre init', or name one with --pool or BYRE_POOL`,
+      Status.missing,
+    );
+  }
+  if (!existsSync(found)) {
+    throw new CommandFailure(
+      `there is no pool at ${found}: make one with 'byre init', or check the path`,
+      Status.missing,
+    );
+  }
+  return realpathSync(found);
+}

@@ -1,0 +1,73 @@
+/**
+ * Commands of other processes, run where the pool is open: the module that a mount process is given as its `commands`.
+ * It must not touch this process's streams or directory: all comes by the request, and goes back the same way.
+ */
+import path from 'node:path';
+import type { CommandRequest } from '../fuse/control.ts';
+import type { EngineCommand } from '../fuse/setup.ts';
+import { runLine, type World } from './dispatch.ts';
+
+/** What this program's own requests say besides. */
+export interface RemoteRequest extends CommandRequest {
+  /** There is somebody at the terminal to be asked. */
+  readonly interactive?: boolean;
+  /** Standard error is a terminal. */
+  readonly progress?: boolean;
+}
+
+const encoder = new TextEncoder();
+
+/** The next line of the input; undefined at its end. */
+async function readLine(input: AsyncIterable<Uint8Array>): Promise<string | undefined> {
+  const decoder = new TextDecoder();
+  let line = '';
+  // Not `for await`: leaving that would end the input, and there may be more questions.
+  for (const pieces = input[Symbol.asyncIterator](); ; ) {
+    const { done, value } = await pieces.next();
+    if (done === true) return line === '' ? undefined : line;
+    line += decoder.decode(value, { stream: true });
+    if (line.includes('\n')) return line.slice(0, line.indexOf('\n'));
+  }
+}
+
+function worldOf(call: EngineCommand): World {
+  const request = call.request as RemoteRequest;
+  const { directory, environment, columns } = request;
+  const interactive = request.interactive === true;
+  const error = (text: string): void => call.error(encoder.encode(text));
+  let shown = false;
+  const progress = (line: string | undefined): void => {
+    if (request.progress !== true) return;
+    if (line !== undefined) error(`\r\x1b[K${line}`);
+    else if (shown) error('\r\x1b[K');
+    shown = line !== undefined;
+  };
+  return {
+    directory,
+    environment,
+    interactive,
+    columns,
+    input: call.input,
+    signal: call.signal,
+    given: { pool: call.pool, poolPath: call.poolPath },
+    handOver: async () => undefined,
+    write: (bytes) => call.output(typeof bytes === 'string' ? encoder.encode(bytes) : bytes),
+    say: (line) => {
+      progress(undefined);
+      error(`${line}\n`);
+    },
+    progress,
+    async ask(question) {
+      if (!interactive) return undefined;
+      error(question);
+      return await readLine(call.input);
+    },
+    path: (typed) => path.resolve(directory, typed),
+  };
+}
+
+/** Runs a command line on the pool that this process has open. */
+export function runCommand(call: EngineCommand): Promise<number> {
+  const world = worldOf(call);
+  return runLine(call.request.arguments, () => world);
+}

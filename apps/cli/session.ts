@@ -1,0 +1,69 @@
+/**
+ * Everything that a command may know of the world: what was typed, where, and how to speak. The same command runs in a process of its
+ * own and inside one that has the pool mounted.
+ * Commands must not touch `process`, must resolve paths with `path`, and must leave the pool they are given open.
+ */
+import type { Pool } from '../../src/pool/pool.ts';
+
+/** Option values as `parseArgs` gives them. */
+export type Values = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
+
+export interface Session {
+  readonly values: Values;
+  readonly positionals: readonly string[];
+  /** What follows `--`. */
+  readonly rest: readonly string[];
+  readonly json: boolean;
+  readonly directory: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Questions can be asked and progress shown: there are people at a terminal. */
+  readonly interactive: boolean;
+  /** Width of the terminal that standard output goes to, if it goes to one. */
+  readonly columns: number | undefined;
+  readonly input: AsyncIterable<Uint8Array>;
+  /** Aborted when whoever asked has gone or has given up. */
+  readonly signal: AbortSignal;
+  /** Set inside a process that has the pool open already. */
+  readonly given: { readonly pool: Pool; readonly poolPath: string } | undefined;
+  /** Has another process that holds the pool run this command; undefined if none takes commands. For `pool.ts` alone. */
+  handOver(poolPath: string): Promise<number | undefined>;
+  write(bytes: string | Uint8Array): void;
+  /** A line on standard error. */
+  say(line: string): void;
+  /** A line of progress on the terminal, replaced by the next one; none at all where there is no terminal. */
+  progress(line: string | undefined): void;
+  /** Asks on the terminal; undefined if nobody answers. */
+  ask(question: string): Promise<string | undefined>;
+  /** An absolute path of what was typed as one. */
+  path(typed: string): string;
+}
+
+/** How a command ends, if it does not throw: its exit status; undefined is 0. */
+export type Outcome = number | undefined;
+
+export type Run = (session: Session) => Promise<Outcome> | Outcome;
+
+/** Something the user has to put right; `status` is what the program exits with. */
+export class CommandFailure extends Error {
+  readonly status: number;
+
+  constructor(message: string, status: number) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export const Status = { ok: 0, no: 1, usage: 2, missing: 3, refused: 4, broken: 5 } as const;
+
+export function usage(message: string): CommandFailure {
+  return new CommandFailure(message, Status.usage);
+}
+
+export function refused(message: string): CommandFailure {
+  return new CommandFailure(message, Status.refused);
+}
+
+/** Prints one JSON document. */
+export function writeJson(session: Session, value: unknown): void {
+  session.write(`${JSON.stringify(value, (_key, each) => (typeof each === 'bigint' ? each.toString() : each), 2)}\n`);
+}
