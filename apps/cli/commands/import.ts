@@ -1,0 +1,81 @@
+/**
+ * `byre import`: a real directory into a branch, all of it or nothing.
+ */
+import { realpathSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { type ImportReport, importDirectorySync } from '../../../src/host/import.ts';
+import { takePositionals } from '../arguments.ts';
+import type { Command } from '../command.ts';
+import { pathOf, poolPathOf, withPool } from '../pool.ts';
+import { problemsAsJson, sayProblems } from '../problems.ts';
+import { CommandFailure, type Outcome, refused, type Session, Status, writeJson } from '../session.ts';
+import { showBytes } from '../size.ts';
+import { parseTarget, showTarget } from '../target.ts';
+
+/** The pool itself, with its lock and journals, is no part of what it holds. */
+export function poolPaths(directory: string, poolPath: string): string[] {
+  return [path.join(directory, '.byre'), ...['', '.lock', '.sock'].map((suffix) => `${poolPath}${suffix}`)];
+}
+
+const many = (count: number, one: string, more = `${one}s`) => `${count.toLocaleString('en-US')} ${count === 1 ? one : more}`;
+
+export function showImport(report: ImportReport): string {
+  const counts = [many(report.files, 'file'), many(report.directories, 'directory', 'directories')];
+  if (report.others > 0) counts.push(many(report.others, 'other'));
+  const done = (['created', 'changed', 'renamed', 'removed'] as const)
+    .filter((kind) => report[kind] > 0)
+    .map((kind) => `${report[kind].toLocaleString('en-US')} ${kind}`);
+  const what = done.length > 0 ? done.join(', ') : 'nothing changed';
+  return `${counts.join(', ')}: ${what}; ${showBytes(report.bytesRead)} read`;
+}
+
+async function run(session: Session): Promise<Outcome> {
+  const [typed, named = 'main'] = takePositionals(session, ['DIRECTORY', 'TARGET'], 1);
+  const directory = pathOf(session, typed!);
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new CommandFailure(`${typed} is no directory`, Status.missing);
+  }
+  const target = parseTarget(named);
+  const name = target.branch ?? 'main';
+  const shownTarget = showTarget(name, target.path ?? '/');
+  return await withPool(session, { mode: 'write', targets: [target] }, async (pool) => {
+    const known = (await pool.branches()).some((branch) => branch.name === name);
+    const branch = known ? await pool.branch(name) : await pool.createBranch(name);
+    const fork = await pool.forkUnnamed(branch);
+    const excluded = (session.values.exclude as readonly string[] | undefined) ?? [];
+    const report = importDirectorySync(fork, directory, {
+      into: target.path ?? '/',
+      exclude: [...excluded.map((each) => pathOf(session, each)), ...poolPaths(directory, poolPathOf(session, [target]))],
+      oneFileSystem: session.values['one-file-system'] === true,
+      onProgress: (counts) => session.progress(`importing ${typed}: ${showImport(counts)}`),
+    });
+    session.progress(undefined);
+    if (!(await pool.adopt(branch, fork))) throw refused(`branch ${name} was changed meanwhile: import again`);
+    const { problems, ...counts } = report;
+    if (session.json) {
+      writeJson(session, { target: shownTarget, directory: realpathSync(directory), ...counts, problems: problemsAsJson(problems) });
+    } else {
+      session.write(`${shownTarget}: ${showImport(report)}\n`);
+      sayProblems(session, problems);
+    }
+    return problems.some(({ kind }) => kind !== 'vanished') ? Status.no : Status.ok;
+  });
+}
+
+export const importCommand: Command = {
+  name: 'import',
+  summary: 'make a directory of a branch the same as a real directory',
+  usage: ['DIRECTORY [TARGET]'],
+  details: `TARGET is main:/ if none is given. What DIRECTORY has no more is removed from TARGET. Files whose size, times and inode
+are as at the last import are not read again. The import appears whole or not at all.
+Exit status 1: some files could not be read.`,
+  options: {
+    exclude: { type: 'string', multiple: true, value: 'PATH', text: 'pass over this path of the real directory; may be repeated' },
+    'one-file-system': { type: 'boolean', short: 'x', text: 'do not go into mounted file systems' },
+  },
+  examples: [
+    ['byre import .', 'this directory, into branch main'],
+    ['byre import ~/data main:/data', 'into a directory of main'],
+  ],
+  run,
+};
