@@ -16,6 +16,13 @@ export interface Group {
 
 export const groups: readonly Group[] = [
   {
+    title: 'Real directories',
+    commands: [
+      { name: 'import', load: async () => (await import('./commands/import.ts')).importCommand },
+      { name: 'export', load: async () => (await import('./commands/export.ts')).exportCommand },
+    ],
+  },
+  {
     title: 'Pools',
     commands: [{ name: 'init', load: async () => (await import('./commands/init.ts')).init }],
   },

@@ -4,10 +4,11 @@
 import { exportDirectorySync } from '../../../src/host/export.ts';
 import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { pathOf, withPool } from '../pool.ts';
+import { showBytes } from '../format.ts';
+import { withPool } from '../pool.ts';
+import { pathOf } from '../pools.ts';
 import { problemsAsJson, sayProblems } from '../problems.ts';
 import { type Outcome, type Session, Status, writeJson } from '../session.ts';
-import { showBytes } from '../size.ts';
 import { parseTarget } from '../target.ts';
 
 async function run(session: Session): Promise<Outcome> {
@@ -19,7 +20,8 @@ async function run(session: Session): Promise<Outcome> {
     const report = exportDirectorySync(branch, directory, {
       from: target.path ?? '/',
       overwrite: session.values.overwrite === true,
-      onProgress: ({ files, bytesWritten }) => session.progress(`exporting: ${files} files, ${showBytes(bytesWritten)}`),
+      onProgress: ({ files, bytesWritten }) =>
+        session.progress(`exporting: ${files} files, ${showBytes(bytesWritten)}`),
     });
     session.progress(undefined);
     const { problems, ...counts } = report;
@@ -41,7 +43,10 @@ export const exportCommand: Command = {
   details: `DIRECTORY must be empty or absent, unless --overwrite is given.
 Exit status 1: something could not be carried over.`,
   options: {
-    overwrite: { type: 'boolean', text: 'write into a directory that has entries: same names are replaced, others stay' },
+    overwrite: {
+      type: 'boolean',
+      text: 'write into a directory that has entries: same names are replaced, others stay',
+    },
   },
   examples: [
     ['byre export main ./out', 'all of branch main'],

@@ -6,10 +6,11 @@ import path from 'node:path';
 import { type ImportReport, importDirectorySync } from '../../../src/host/import.ts';
 import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { pathOf, poolPathOf, withPool } from '../pool.ts';
+import { showBytes, showCount } from '../format.ts';
+import { withPool } from '../pool.ts';
+import { locatePool, pathOf } from '../pools.ts';
 import { problemsAsJson, sayProblems } from '../problems.ts';
 import { CommandFailure, type Outcome, refused, type Session, Status, writeJson } from '../session.ts';
-import { showBytes } from '../size.ts';
 import { parseTarget, showTarget } from '../target.ts';
 
 /** The pool itself, with its lock and journals, is no part of what it holds. */
@@ -17,11 +18,9 @@ export function poolPaths(directory: string, poolPath: string): string[] {
   return [path.join(directory, '.byre'), ...['', '.lock', '.sock'].map((suffix) => `${poolPath}${suffix}`)];
 }
 
-const many = (count: number, one: string, more = `${one}s`) => `${count.toLocaleString('en-US')} ${count === 1 ? one : more}`;
-
 export function showImport(report: ImportReport): string {
-  const counts = [many(report.files, 'file'), many(report.directories, 'directory', 'directories')];
-  if (report.others > 0) counts.push(many(report.others, 'other'));
+  const counts = [showCount(report.files, 'file'), showCount(report.directories, 'directory', 'directories')];
+  if (report.others > 0) counts.push(showCount(report.others, 'other'));
   const done = (['created', 'changed', 'renamed', 'removed'] as const)
     .filter((kind) => report[kind] > 0)
     .map((kind) => `${report[kind].toLocaleString('en-US')} ${kind}`);
@@ -45,7 +44,10 @@ async function run(session: Session): Promise<Outcome> {
     const excluded = (session.values.exclude as readonly string[] | undefined) ?? [];
     const report = importDirectorySync(fork, directory, {
       into: target.path ?? '/',
-      exclude: [...excluded.map((each) => pathOf(session, each)), ...poolPaths(directory, poolPathOf(session, [target]))],
+      exclude: [
+        ...excluded.map((each) => pathOf(session, each)),
+        ...poolPaths(directory, await locatePool(session, [target])),
+      ],
       oneFileSystem: session.values['one-file-system'] === true,
       onProgress: (counts) => session.progress(`importing ${typed}: ${showImport(counts)}`),
     });
@@ -53,7 +55,12 @@ async function run(session: Session): Promise<Outcome> {
     if (!(await pool.adopt(branch, fork))) throw refused(`branch ${name} was changed meanwhile: import again`);
     const { problems, ...counts } = report;
     if (session.json) {
-      writeJson(session, { target: shownTarget, directory: realpathSync(directory), ...counts, problems: problemsAsJson(problems) });
+      writeJson(session, {
+        target: shownTarget,
+        directory: realpathSync(directory),
+        ...counts,
+        problems: problemsAsJson(problems),
+      });
     } else {
       session.write(`${shownTarget}: ${showImport(report)}\n`);
       sayProblems(session, problems);
@@ -70,7 +77,12 @@ export const importCommand: Command = {
 are as at the last import are not read again. The import appears whole or not at all.
 Exit status 1: some files could not be read.`,
   options: {
-    exclude: { type: 'string', multiple: true, value: 'PATH', text: 'pass over this path of the real directory; may be repeated' },
+    exclude: {
+      type: 'string',
+      multiple: true,
+      value: 'PATH',
+      text: 'pass over this path of the real directory; may be repeated',
+    },
     'one-file-system': { type: 'boolean', short: 'x', text: 'do not go into mounted file systems' },
   },
   examples: [
