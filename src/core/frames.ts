@@ -22,6 +22,8 @@ export class Frames {
   dirtyCount = 0;
 
   private readonly dirty: Uint8Array;
+  /** Every dirty frame, among others that have been clean since and may stand here twice. */
+  private dirtied: number[] = [];
   private readonly pins: Uint16Array;
   private readonly stamps: Uint32Array;
   /** Open addressing, linear probing: pairs of page and frame; page 0 marks an empty place. */
@@ -106,6 +108,7 @@ export class Frames {
     if (this.dirty[frame] === 0) {
       this.dirty[frame] = 1;
       this.dirtyCount++;
+      this.dirtied.push(frame);
     }
   }
 
@@ -122,8 +125,8 @@ export class Frames {
 
   /** All dirty frames in the order of their pages. */
   dirtyFrames(): number[] {
-    const frames: number[] = [];
-    for (let frame = 0; frame < this.neverUsed; frame++) if (this.dirty[frame] === 1) frames.push(frame);
+    const frames = [...new Set(this.dirtied)].filter((frame) => this.dirty[frame] === 1);
+    this.dirtied = frames.slice();
     return frames.sort((a, b) => this.pageOf[a] - this.pageOf[b]);
   }
 

@@ -16,6 +16,8 @@ const KEY_PART = 8;
 const MIN_FRAMES = 256;
 /** Frames that one operation may need besides what is dirty: its paths, their siblings and its content. */
 const OPERATION_FRAMES = 128;
+/** After so many commits for the sake of one operation nothing more will become clean or free. */
+const MAX_COMMITS = 3;
 
 /**
  * A reference to a tree's root and what is charged to it. Page 0 is the empty tree; a zero hash means not sealed yet.
@@ -169,6 +171,7 @@ export class Store {
     const freeing = purpose === 'free';
     const pages = nodes * this.nodePages + data;
     if (this.nodes.takeable < nodes + OPERATION_FRAMES || this.nodes.dirtyCount > this.nodes.capacity / 2) {
+      assert(this.attempt < MAX_COMMITS, 'an operation needs more frames than there are');
       throw new Fault('commit');
     }
     if (this.data.takeable < data + OPERATION_FRAMES || this.data.dirtyCount > this.data.capacity / 2) {
@@ -182,7 +185,7 @@ export class Store {
     const ownReserved = Math.max(0, root.reservedPages - root.chargedPages);
     const keep = this.reservePages * (freeing ? 0.25 : 1) + (freeing ? 0 : this.reservedPages - ownReserved);
     if (this.space.available - pages >= keep) return;
-    if (this.counts.heldCount > 0 && this.attempt < 3) throw new Fault('commit');
+    if (this.counts.heldCount > 0 && this.attempt < MAX_COMMITS) throw new Fault('commit');
     throw new ByreError(
       'ENOSPC',
       'the pool is full, and a copy-on-write store needs free pages even to overwrite: drop branches, remove files, or raise its limit',

@@ -4,7 +4,7 @@
  */
 
 import { assert, ByreError } from '../errors.ts';
-import { commonPrefixLength, readU32 } from './bytes.ts';
+import { commonPrefixLength, compareBytes, readU32 } from './bytes.ts';
 import * as node from './node.ts';
 import { bytesOfGathered, evenCut, gather, gathered, gatheredKey, gatherRight, writeGathered } from './node-write.ts';
 import { eachExtent, own } from './share.ts';
@@ -122,6 +122,68 @@ export function remove(store: Store, root: Root, key: Uint8Array): boolean {
   node.deleteCell(store, frame, slot);
   shrink(store, root, depth);
   return true;
+}
+
+/**
+ * Removes cells of `[from, to)`: those of one leaf, or at once all children of a node that lie within. One bounded step,
+ * prepared as the removal of `from`; returns where to go on, or undefined at the end. Nodes are queued for release.
+ */
+export function removeRangeStep(
+  store: Store,
+  root: Root,
+  from: Uint8Array,
+  to: Uint8Array | undefined,
+): Uint8Array | undefined {
+  assert(store.writing, 'a tree is written without prepare');
+  if (root.page === 0) return undefined;
+  const leafDepth = ownPath(store, root, from);
+  let end: Uint8Array | undefined;
+  for (let depth = 0; depth < leafDepth; depth++) {
+    const frame = pathFrames[depth];
+    const slot = pathSlots[depth];
+    if (removeChildren(store, frame, slot + 1, end, to)) {
+      shrink(store, root, leafDepth);
+      return from;
+    }
+    if (slot + 1 < node.cellCount(store, frame)) end = node.keyOf(store, frame, slot + 1);
+  }
+  const leaf = pathFrames[leafDepth];
+  const first = node.searchLeaf(store, leaf, from);
+  const last = to === undefined ? node.cellCount(store, leaf) : node.searchLeaf(store, leaf, to);
+  for (let slot = last - 1; slot >= first; slot--) {
+    if (node.kindOf(store, leaf, slot) === node.EXTENTS) {
+      eachExtent(node.cellValue(store, leaf, slot), (page) => store.releaseData(page));
+    }
+    node.deleteCell(store, leaf, slot);
+  }
+  shrink(store, root, leafDepth);
+  return end !== undefined && (to === undefined || compareBytes(end, to) < 0) ? end : undefined;
+}
+
+/** Removes the children from `slot` on that end at or before `to`; `end` is where the node itself ends. */
+function removeChildren(
+  store: Store,
+  frame: number,
+  slot: number,
+  end: Uint8Array | undefined,
+  to: Uint8Array | undefined,
+): boolean {
+  let last = slot;
+  for (; last < node.cellCount(store, frame); last++) {
+    const childEnd = last + 1 < node.cellCount(store, frame) ? node.keyOf(store, frame, last + 1) : end;
+    const inside = to === undefined || (childEnd !== undefined && compareBytes(childEnd, to) <= 0);
+    if (!inside) break;
+  }
+  for (let at = last - 1; at >= slot; at--) {
+    const [page, low, high] = [
+      node.childPage(store, frame, at),
+      node.childLow(store, frame, at),
+      node.childHigh(store, frame, at),
+    ];
+    node.deleteCell(store, frame, at);
+    store.releaseNode(page, low, high);
+  }
+  return last > slot;
 }
 
 function plant(store: Store, root: Root): void {

@@ -263,9 +263,10 @@ function forkRecord(state: PoolState, source: OpenBranch, kind: BranchKind): Bra
   const { store } = state;
   const { record } = source;
   const moment = state.moment++;
-  state.changed = true;
   const ancestry: Ancestor[] = [{ branchId: record.id, moment, root: shareRoot(store, record.root, true) }];
-  for (const ancestor of record.ancestry.slice(0, MAX_ANCESTORS - 1)) {
+  // An unnamed fork is merged into what it was forked from, if into anything.
+  const further = kind === 'unnamed' ? 0 : MAX_ANCESTORS - 1;
+  for (const ancestor of record.ancestry.slice(0, further)) {
     ancestry.push({ ...ancestor, root: shareRoot(store, ancestor.root, true) });
   }
   const root = shareRoot(store, record.root, kind === 'snapshot');
@@ -276,9 +277,9 @@ function forkRecord(state: PoolState, source: OpenBranch, kind: BranchKind): Bra
 function adopt(state: PoolState, name: string | undefined, record: BranchRecord, recorded: boolean): OpenBranch {
   const branch: OpenBranch = { name, record, recorded, gone: false, version: 0 };
   if (name === undefined) {
+    // It gets a record only if a commit comes while it lives.
     state.unnamed.add(branch);
     state.stale.add(branch);
-    state.changed = true;
   } else state.open.set(name, branch);
   for (const root of rootsOf(record)) state.branchOf.set(root, branch);
   return branch;
@@ -289,15 +290,17 @@ function* removeRecord(state: PoolState, branch: OpenBranch, record: BranchRecor
   yield* run(state, () => {
     checkWritable(state);
     const { store } = state;
-    prepare(store, state.directory, { removes: [key], purpose: 'commit' });
-    if (branch.recorded) remove(store, state.directory, key);
+    if (branch.recorded) {
+      prepare(store, state.directory, { removes: [key], purpose: 'commit' });
+      remove(store, state.directory, key);
+      state.changed = true;
+    }
     for (const root of rootsOf(record)) releaseRoot(store, root);
     store.reservedPages -= record.root.reservedPages;
     branch.gone = true;
     state.stale.delete(branch);
     state.unnamed.delete(branch);
     if (branch.name !== undefined) state.open.delete(branch.name);
-    state.changed = true;
   });
 }
 
