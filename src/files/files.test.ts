@@ -183,6 +183,16 @@ test('copyRange copies between descriptors and shares what it can', async () => 
   await Promise.all([from.close(), to.close()]);
 });
 
+test('a file that no buffer holds is refused, and not held afterwards', async () => {
+  await using here = testPool();
+  const { files } = here;
+  files.writeFileSync('/f', 'x');
+  files.truncateSync('/f', 2 ** 40);
+  expect(() => files.readFileSync('/f')).toThrow(expect.objectContaining({ code: 'ERR_FS_FILE_TOO_LARGE' }));
+  await expect(files.promises.readFile('/f')).rejects.toMatchObject({ code: 'ERR_FS_FILE_TOO_LARGE' });
+  files.unlinkSync('/f');
+});
+
 test('extended attributes', async () => {
   await using here = testPool();
   const { files } = here;

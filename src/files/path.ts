@@ -64,8 +64,13 @@ function isUrl(value: unknown): value is UrlLike {
   return typeof value === 'object' && value !== null && 'href' in value && 'protocol' in value && 'pathname' in value;
 }
 
+interface RawPath {
+  readonly bytes: Uint8Array;
+  readonly text: string;
+}
+
 /** The bytes and the text of what a caller gave as a path. */
-export function rawPathOf(value: unknown, name: string): { readonly bytes: Uint8Array; readonly text: string } {
+export function rawPathOf(value: unknown, name: string): RawPath {
   if (value instanceof Uint8Array) {
     if (value.includes(0)) throw wrongValue(name, 'must be a string or Uint8Array without null bytes', value);
     return { bytes: value.slice(), text: decodeUtf8(value) };
@@ -76,10 +81,36 @@ export function rawPathOf(value: unknown, name: string): { readonly bytes: Uint8
   return { bytes: encodeUtf8(text), text };
 }
 
+function parse({ bytes, text }: RawPath): Path {
+  return { names: split(bytes), slash: bytes[bytes.length - 1] === SLASH, empty: bytes.length === 0, text };
+}
+
+function asciiName(text: string, from: number, to: number): Uint8Array {
+  const name = new Uint8Array(to - from);
+  for (let at = from; at < to; at++) name[at - from] = text.charCodeAt(at);
+  return name;
+}
+
+/** The short way for nearly all paths; undefined for text that is not plain ASCII. It is on the way of every call. */
+function parseAscii(text: string): Path | undefined {
+  const names: Uint8Array[] = [];
+  const { length } = text;
+  let start = 0;
+  let code = 0;
+  for (let at = 0; at < length; at++) {
+    code = text.charCodeAt(at);
+    if (code === SLASH) {
+      if (at > start) names.push(asciiName(text, start, at));
+      start = at + 1;
+    } else if (code === 0 || code >= 0x80) return undefined;
+  }
+  if (length > start) names.push(asciiName(text, start, length));
+  return { names, slash: code === SLASH, empty: length === 0, text };
+}
+
 /** Throws for what can be no path at all; whether anything is there shows only when it is walked. */
 export function pathOf(value: unknown, name = 'path'): Path {
-  const { bytes, text } = rawPathOf(value, name);
-  return { names: split(bytes), slash: bytes.at(-1) === SLASH, empty: bytes.length === 0, text };
+  return (typeof value === 'string' ? parseAscii(value) : undefined) ?? parse(rawPathOf(value, name));
 }
 
 /** The path of an entry of the directory that `path` names. */

@@ -48,9 +48,10 @@ interface BufferLike extends Uint8Array {
 }
 
 interface BufferMaker {
+  isBuffer(value: unknown): value is BufferLike;
   from(text: string, encoding: string): BufferLike;
   from(buffer: ArrayBufferLike, offset: number, length: number): BufferLike;
-  allocUnsafeSlow(length: number): BufferLike;
+  allocUnsafe(length: number): BufferLike;
 }
 
 const { Buffer: bufferMaker } = globalThis as { Buffer?: BufferMaker };
@@ -59,21 +60,30 @@ const utf8Encoder = new TextEncoder();
 
 /** Bytes for a caller to keep, not cleared: whoever asks must fill them all. */
 export function allocate(length: number): Bytes {
-  return (bufferMaker === undefined ? new Uint8Array(length) : bufferMaker.allocUnsafeSlow(length)) as Bytes;
+  return (bufferMaker === undefined ? new Uint8Array(length) : bufferMaker.allocUnsafe(length)) as Bytes;
 }
 
 /** The same bytes in the platform's favourite class. */
 export function presented(bytes: Uint8Array): Bytes {
-  if (bufferMaker === undefined) return bytes as Bytes;
+  if (bufferMaker === undefined || bufferMaker.isBuffer(bytes)) return bytes as Bytes;
   return bufferMaker.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) as Uint8Array as Bytes;
 }
 
-export function encodeUtf8(text: string): Uint8Array {
-  return utf8Encoder.encode(text);
-}
-
 /** Longer text is left to the platform: below this, calling out costs more than the loop. */
-const SHORT_BYTES = 24;
+const SHORT_BYTES = 64;
+
+/** A lone surrogate becomes U+FFFD. */
+export function encodeUtf8(text: string): Uint8Array {
+  const { length } = text;
+  if (length > SHORT_BYTES) return utf8Encoder.encode(text);
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; at++) {
+    const code = text.charCodeAt(at);
+    if (code >= 0x80) return utf8Encoder.encode(text);
+    bytes[at] = code;
+  }
+  return bytes;
+}
 
 /** What is not UTF-8 becomes U+FFFD. */
 export function decodeUtf8(bytes: Uint8Array): string {

@@ -17,7 +17,7 @@ import {
 import { constants } from '../constants.ts';
 import type { Context } from '../context.ts';
 import { descriptorNumber } from '../descriptor.ts';
-import { type Call, callError, calling, errno, type SignalLike, throwIfAborted } from '../explain.ts';
+import { type Call, callError, calling, errno, nodeError, type SignalLike, throwIfAborted } from '../explain.ts';
 import { letGo } from '../opened.ts';
 import { getAttributes } from '../ops/attributes.ts';
 import * as content from '../ops/content.ts';
@@ -61,10 +61,13 @@ function* presenting(task: Task<Uint8Array>, { encoding }: Reading): Task<Bytes 
   return encoding === 'buffer' ? presented(bytes) : decodeText(bytes, encoding);
 }
 
-/** What the first operation found: the bytes of a short file, or the inode of a longer one, held. */
-type Glance = { readonly bytes: Uint8Array } | { readonly inode: number; readonly size: number };
+/** What the first operation found: the whole of a short file, or the inode of a longer one, held. */
+type Glance = { readonly whole: Bytes | string } | { readonly inode: number; readonly size: number };
 
-function glance(context: Context, path: Path): Glance {
+/** Text is read here before it is decoded. Nothing may leave an operation that still refers to it. */
+const scratch = new Uint8Array(65_536);
+
+function glance(context: Context, path: Path, { encoding }: Reading): Glance {
   const entry = found(walk(context.view, path, 'always'));
   if (entry.type === 'directory') throw callError('EISDIR', { syscall: 'read' });
   if (entry.type !== 'file') throw errno('ENXIO');
@@ -73,9 +76,9 @@ function glance(context: Context, path: Path): Glance {
     context.opened.hold(entry.inode);
     return { inode: entry.inode, size };
   }
-  const bytes = allocate(size);
+  const bytes = encoding !== 'buffer' && size <= scratch.length ? scratch.subarray(0, size) : allocate(size);
   content.read(context.view, entry.inode, 0, bytes);
-  return { bytes };
+  return { whole: encoding === 'buffer' ? presented(bytes) : decodeText(bytes, encoding) };
 }
 
 function* readingPath(context: Context, path: Path, reading: Reading): Task<Bytes | string> {
@@ -89,17 +92,27 @@ function* readingPath(context: Context, path: Path, reading: Reading): Task<Byte
       yield* closeFile(context, number);
     }
   }
-  const first = (yield calling(call, () => glance(context, path))) as Glance;
-  throwIfAborted(reading.signal);
-  const bytes = 'bytes' in first ? first.bytes : yield* readingLong(context, first.inode, first.size, reading);
-  return reading.encoding === 'buffer' ? presented(bytes) : decodeText(bytes, reading.encoding);
+  const first = (yield calling(call, () => glance(context, path, reading))) as Glance;
+  if ('whole' in first) {
+    throwIfAborted(reading.signal);
+    return first.whole;
+  }
+  return yield* presenting(readingLong(context, first.inode, first.size, reading), reading);
+}
+
+/** What node reads at most into one buffer. */
+const MAX_WHOLE_BYTES = 2 ** 31 - 1;
+
+function room(size: number): Bytes {
+  if (size <= MAX_WHOLE_BYTES) return allocate(size);
+  throw nodeError('ERR_FS_FILE_TOO_LARGE', `File size (${size}) is greater than 2 GiB: read it in parts`);
 }
 
 /** All of a held inode's bytes; what is cut off meanwhile is not among them. */
 function* readingLong(context: Context, inode: number, size: number, { signal }: Reading): Task<Uint8Array> {
-  const bytes = allocate(size);
   let done = 0;
   try {
+    const bytes = room(size);
     while (done < size) {
       const part = bytes.subarray(done);
       const count = (yield calling({ syscall: 'read' }, () => content.read(context.view, inode, done, part))) as number;
@@ -107,10 +120,10 @@ function* readingLong(context: Context, inode: number, size: number, { signal }:
       if (count === 0) break;
       done += count;
     }
+    return bytes.subarray(0, done);
   } finally {
     yield* letGo(context.view, context.opened, inode);
   }
-  return bytes.subarray(0, done);
 }
 
 /** From the descriptor's position to the end. */
@@ -121,7 +134,7 @@ function* readingOpen(context: Context, number: number, { signal }: Reading): Ta
     if (type === 'directory') throw errno('EISDIR');
     return Math.max(0, size - open.position);
   })) as number;
-  const bytes = allocate(left);
+  const bytes = room(left);
   let done = 0;
   while (done < left) {
     const part = bytes.subarray(done, Math.min(left, done + CONTENT_BYTES));
