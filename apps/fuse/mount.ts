@@ -1,8 +1,8 @@
 /**
  * Mounting a pool's branches as directories, in this process or in one of its own.
- * Callers that mount in their own process must not reach into the mount with synchronous calls, nor with more than two
- * asynchronous file calls at a time (Node has four threads for them, and one waits for the kernel): they have the files API for
- * that. They must unmount before they end.
+ * Callers that mount in their own process must not reach into the mount with synchronous calls, and starting a program is one:
+ * Node waits until it has found its directory (`commandIn` helps). Nor may they have more than two asynchronous file calls there at
+ * a time: Node has four threads for them, and one waits for the kernel. They have the files API for that.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, realpathSync } from 'node:fs';
@@ -33,6 +33,8 @@ export interface MountOptions {
 export interface Mounted {
   /** Absolute and without symbolic links. */
   readonly directory: string;
+  /** The process that serves it. */
+  readonly pid: number;
   /** Resolves when the mount is gone, by whatever hand, and (for a process of its own) the pool closed. */
   readonly ended: Promise<void>;
   /** Rejects with EBUSY while something in the mount is in use, unless lazily: then the names go now, the rest later. */
@@ -46,6 +48,14 @@ const mountedHere = new Set<string>();
 /** Whatever is still mounted here when the process ends would be a dead mount. */
 function unmountAtExit(): void {
   for (const directory of mountedHere) detachAtExit(directory);
+}
+
+/**
+ * The program and arguments to give to `spawn` (without `cwd`) so that `program` runs in `directory`: for directories in a mount
+ * that this very process serves, where `cwd` would make it wait for itself.
+ */
+export function commandIn(directory: string, program: string, args: readonly string[]): [string, string[]] {
+  return ['sh', ['-c', 'cd -- "$0" && exec "$@"', directory, program, ...args]];
 }
 
 /** Names changed by others than the API are seen after this long; its own changes are told at once. */
@@ -85,6 +95,7 @@ export async function mountPool(pool: Pool, directory: string, options: MountOpt
   });
   return {
     directory: attached.directory,
+    pid: process.pid,
     ended,
     settled: () => notifier.settled(),
     async unmount(how = {}) {
@@ -142,6 +153,7 @@ export async function startMountProcess(options: MountProcessOptions): Promise<M
   child.unref();
   return {
     directory: mounted,
+    pid: child.pid!,
     ended,
     settled: () => Promise.resolve(),
     async unmount(how = {}) {

@@ -16,6 +16,8 @@ import {
 } from './protocol.ts';
 
 const TWO_32 = 0x1_0000_0000;
+/** Of the upper words of numbers below 2^53. */
+const HIGH_MAX = 0x1f_ffff;
 
 /** What a byte string in a request may be: an entry's name, a link's target, an attribute's name, or anything (`free`). */
 type NameKind = 'entry' | 'target' | 'attribute' | 'free';
@@ -183,15 +185,16 @@ export class Request {
     return this.view.getInt32(REQUEST_HEADER_BYTES + at, true);
   }
 
-  /** An unsigned 64-bit field. Above 2^53 the value is rounded: compare it with a limit before use. */
+  /** An unsigned 64-bit field; what is above 2^53 - 1, where no file reaches, counts as that. */
   u64(at: number): number {
     const view = this.view;
     const low = view.getUint32(REQUEST_HEADER_BYTES + at, true);
     const high = view.getUint32(REQUEST_HEADER_BYTES + at + 4, true);
-    return high === 0 ? low : low + high * TWO_32;
+    if (high === 0) return low;
+    return high > HIGH_MAX ? Number.MAX_SAFE_INTEGER : low + high * TWO_32;
   }
 
-  /** A signed 64-bit field, rounded likewise. */
+  /** A signed 64-bit field; rounded where it is beyond 2^53. */
   i64(at: number): number {
     const view = this.view;
     return (

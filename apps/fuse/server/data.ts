@@ -59,7 +59,7 @@ function write(server: Server, request: Request, reply: Reply): void {
 function fallocate(server: Server, request: Request, reply: Reply): void {
   const { files, inode } = server;
   const from = request.u64(fallocateIn.offset);
-  const to = from + request.u64(fallocateIn.length);
+  const to = Math.min(from + request.u64(fallocateIn.length), Number.MAX_SAFE_INTEGER);
   const mode = request.u32(fallocateIn.mode);
   const keepSize = (mode & fallocateMode.keepSize) !== 0;
   switch (mode & ~fallocateMode.keepSize) {

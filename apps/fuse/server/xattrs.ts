@@ -8,8 +8,20 @@ import type { Reply } from '../codec/reply.ts';
 import type { Request } from '../codec/request.ts';
 import type { Handler, Server } from './server.ts';
 
+const system = new TextEncoder().encode('system.');
+
+/** The kernel's own names, such as those of access control lists: kept but not obeyed, they would promise what is not so. */
+function isSystem(name: Uint8Array): boolean {
+  return name.length >= system.length && system.every((byte, at) => name[at] === byte);
+}
+
 function getxattr(server: Server, request: Request, reply: Reply): void {
-  const value = server.files.getXattr(server.inode, request.firstName());
+  const name = request.firstName();
+  if (isSystem(name)) {
+    reply.fail(errno.EOPNOTSUPP);
+    return;
+  }
+  const value = server.files.getXattr(server.inode, name);
   const room = request.u32(getxattrIn.size);
   if (value === undefined) reply.fail(errno.ENODATA);
   else if (room === 0) reply.count(value.length);
@@ -40,6 +52,7 @@ function listxattr(server: Server, request: Request, reply: Reply): void {
 }
 
 function setxattr(server: Server, request: Request, reply: Reply): void {
+  const name = request.firstName();
   const flags = request.u32(setxattrIn.flags);
   const create = (flags & xattrFlag.create) !== 0;
   const replace = (flags & xattrFlag.replace) !== 0;
@@ -47,11 +60,16 @@ function setxattr(server: Server, request: Request, reply: Reply): void {
     reply.fail(errno.EINVAL);
     return;
   }
-  server.files.setXattr(server.inode, request.firstName(), request.attributeValue(), { create, replace });
+  if (isSystem(name)) {
+    reply.fail(errno.EOPNOTSUPP);
+    return;
+  }
+  server.files.setXattr(server.inode, name, request.attributeValue(), { create, replace });
 }
 
-function removexattr(server: Server, request: Request): void {
-  server.files.removeXattr(server.inode, request.firstName());
+function removexattr(server: Server, request: Request, reply: Reply): void {
+  if (isSystem(request.firstName())) reply.fail(errno.EOPNOTSUPP);
+  else server.files.removeXattr(server.inode, request.firstName());
 }
 
 export const xattrHandlers: readonly (readonly [number, Handler])[] = [

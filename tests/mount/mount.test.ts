@@ -1,0 +1,437 @@
+/** The life of mounts: how they begin, how each hand ends them, commands while they last, and what a killed one leaves. */
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { ask } from '../../apps/fuse/control.ts';
+import { type Mounted, mountPool } from '../../apps/fuse/mount.ts';
+import { attach, cleanStale, detach } from '../../apps/fuse/transport/attach.ts';
+import { byreMounts, parseMountTable } from '../../apps/fuse/transport/mount-table.ts';
+import { openPoolSync } from '../../src/pool/open-pool.ts';
+import type { Pool } from '../../src/pool/pool.ts';
+import { needs } from '../needs.ts';
+import {
+  builtSources,
+  hasProgram,
+  importBuilt,
+  mountedPool,
+  needsMount,
+  run,
+  shell,
+  verifyPool,
+  withMount,
+} from './mounted.ts';
+
+const decoder = new TextDecoder();
+
+async function until(what: () => boolean | Promise<boolean>, seconds = 20): Promise<void> {
+  for (const end = Date.now() + seconds * 1000; Date.now() < end; ) {
+    if (await what()) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error('it did not happen in time');
+}
+
+function isMounted(directory: string): boolean {
+  return byreMounts().some((entry) => entry.directory === directory);
+}
+
+test('the mount table is read with its escapes', () => {
+  const line = '36 35 98:0 / /mnt/a\\040b\\134c rw,noatime shared:1 - fuse.byre /pool\\011x:main rw';
+  expect(parseMountTable(`${line}\n\nnonsense\n`)).toEqual([
+    { directory: '/mnt/a b\\c', type: 'fuse.byre', source: '/pool\tx:main' },
+  ]);
+});
+
+describe('a mount process', needsMount, () => {
+  test('what is written stays in the pool', async () => {
+    const mount = await mountedPool();
+    try {
+      await shell('mkdir -p a/b && echo kept > a/b/c && ln a/b/c d && ln -s a/b e', { cwd: mount.directory });
+      await mount.end();
+      expect(isMounted(mount.directory)).toBe(false);
+      const again = await mount.again();
+      expect(await shell('cat e/c d && stat -c %h d', { cwd: mount.directory })).toBe('kept\nkept\n2\n');
+      await again.unmount();
+    } finally {
+      await mount.close();
+    }
+  });
+
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s ends it cleanly', async (signal) => {
+    const mount = await mountedPool();
+    try {
+      await shell('echo kept > file', { cwd: mount.directory });
+      process.kill(mount.mounted.pid, signal);
+      await mount.mounted.ended;
+      expect(isMounted(mount.directory)).toBe(false);
+      verifyPool(mount.poolPath);
+      const again = await mount.again();
+      expect(await readFile(`${mount.directory}/file`, 'utf8')).toBe('kept\n');
+      await again.unmount();
+    } finally {
+      await mount.close();
+    }
+  });
+
+  test('in use: it cannot be unmounted but lazily, and is then served to the end', async () => {
+    await withMount(async (mount) => {
+      await shell('echo here > file', { cwd: mount.directory });
+      const user = spawn('sh', ['-c', 'exec 3<file; read line; cat <&3'], { cwd: mount.directory, stdio: 'pipe' });
+      let said = '';
+      user.stdout.on('data', (chunk) => {
+        said += chunk;
+      });
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await expect(mount.mounted.unmount()).rejects.toMatchObject({ code: 'EBUSY' });
+      await mount.mounted.unmount({ lazy: true });
+      expect(isMounted(mount.directory)).toBe(false);
+      user.stdin.end('\n');
+      await new Promise((resolve) => user.once('close', resolve));
+      expect(said).toBe('here\n');
+      await mount.mounted.ended;
+    }).catch((error) => {
+      // `end` finds nothing mounted any more.
+      if (error.code !== 'EINVAL') throw error;
+    });
+  });
+
+  test('what waits is committed within seconds, without fsync', async () => {
+    const mount = await mountedPool();
+    try {
+      await shell('echo kept > file', { cwd: mount.directory });
+      await new Promise((resolve) => setTimeout(resolve, 2500));
+      process.kill(mount.mounted.pid, 'SIGKILL');
+      await mount.mounted.ended;
+      await cleanStale(mount.directory);
+      const again = await mount.again();
+      expect(await readFile(`${mount.directory}/file`, 'utf8')).toBe('kept\n');
+      await again.unmount();
+    } finally {
+      await mount.close();
+    }
+  });
+
+  test('kill -9 under load: the pool is whole, and everything fsynced is there', { timeout: 120_000 }, async () => {
+    const mount = await mountedPool();
+    try {
+      for (let round = 0; round < 3; round++) {
+        const load = `
+          import os
+          for i in range(100000):
+              name = 'r${round}-%d' % i
+              fd = os.open(name, os.O_CREAT | os.O_WRONLY)
+              os.write(fd, (name + '\\n').encode() * (i % 900 + 1))
+              if i % 5 == 0:
+                  os.fsync(fd)
+                  print(name, flush=True)
+              os.close(fd)
+              if i % 3 == 0: os.rename(name, name + 'x')
+              if i % 7 == 6: os.unlink(name if i % 3 else name + 'x')`.replaceAll('\n          ', '\n');
+        const user = spawn('python3', ['-c', load], { cwd: mount.directory, stdio: ['ignore', 'pipe', 'ignore'] });
+        let said = '';
+        user.stdout.on('data', (chunk) => {
+          said += chunk;
+        });
+        const gone = new Promise((resolve) => user.once('close', resolve));
+        await new Promise((resolve) => setTimeout(resolve, 1200 + round * 377));
+        const current = round === 0 ? mount.mounted.pid : lastPid;
+        process.kill(current, 'SIGKILL');
+        await gone;
+        const synced = said.split('\n').slice(0, -1);
+        expect(synced.length).toBeGreaterThan(3);
+        // The next mount cleans up by itself.
+        await until(async () => !(await run('kill', ['-0', String(current)])).output.includes('no') || true);
+        const again = await mount.again();
+        lastPid = again.pid;
+        const names = new Set(await readdir(mount.directory));
+        for (const [index, name] of synced.entries()) {
+          const number = Number(name.split('-')[1]);
+          const moved = number % 3 === 0;
+          // The last ones may have been renamed or removed after their fsync, or not.
+          const found = names.has(name) ? name : names.has(`${name}x`) ? `${name}x` : undefined;
+          if (number % 7 === 6) continue;
+          expect(found, name).toBeDefined();
+          if (index < synced.length - 1 && moved) expect(found).toBe(`${name}x`);
+          expect(await readFile(`${mount.directory}/${found}`, 'utf8')).toBe(`${name}\n`.repeat((number % 900) + 1));
+        }
+      }
+      await shell(`umount ${mount.directory}`);
+      await until(() => {
+        try {
+          verifyPool(mount.poolPath);
+          return true;
+        } catch (error) {
+          if ((error as { code?: string }).code !== 'LOCKED') throw error;
+          return false;
+        }
+      });
+    } finally {
+      await mount.close();
+    }
+  });
+  let lastPid = 0;
+
+  test('a dead mount is taken away', async () => {
+    const mount = await mountedPool();
+    try {
+      process.kill(mount.mounted.pid, 'SIGKILL');
+      await mount.mounted.ended;
+      await expect(stat(mount.directory)).rejects.toMatchObject({ code: 'ENOTCONN' });
+      expect(await cleanStale(mount.directory)).toBe(true);
+      expect((await stat(mount.directory)).isDirectory()).toBe(true);
+      expect(await cleanStale(mount.directory)).toBe(false);
+    } finally {
+      await mount.close();
+    }
+  });
+
+  test('what cannot be mounted says why, and leaves nothing', async () => {
+    const home = mkdtempSync(path.join(tmpdir(), 'byre-mount-'));
+    try {
+      const { startMountProcess } = await importBuilt<typeof import('../../apps/fuse/mount.ts')>('apps/fuse/mount.js');
+      const poolPath = path.join(home, 'pool');
+      openPoolSync(poolPath).closeSync();
+      writeFileSync(path.join(home, 'file'), '');
+      const directory = path.join(home, 'file');
+      await expect(startMountProcess({ poolPath, directory })).rejects.toMatchObject({ code: 'ENOTDIR' });
+      await expect(startMountProcess({ poolPath, directory: home, branch: 'none' })).rejects.toMatchObject({
+        code: 'NO_SUCH_BRANCH',
+      });
+      verifyPool(poolPath);
+    } finally {
+      rmSync(home, { recursive: true, force: true });
+    }
+  });
+
+  test('snapshots are read-only', async () => {
+    await withMount(
+      async ({ directory }) => {
+        expect(await shell(`ls -A ${directory}`)).toBe('.snapshots\nmain\nwork\n');
+        await expect(shell(`mkdir ${directory}/new`)).rejects.toThrow(/not permitted/);
+        await shell(
+          `echo x > ${directory}/main/file; ! mv ${directory}/main/file ${directory}/.snapshots/ 2>/dev/null`,
+        );
+      },
+      { allBranches: true },
+    );
+  });
+
+  test('a user namespace is enough', {
+    ...needs(needsMount.skip !== true && hasProgram('unshare'), 'needs unshare'),
+  }, async () => {
+    const home = mkdtempSync(path.join(tmpdir(), 'byre-mount-'));
+    try {
+      openPoolSync(path.join(home, 'pool')).closeSync();
+      mkdirSync(path.join(home, 'mount'));
+      await shell(`chown -R 65534:65534 ${home} && chmod 755 ${home}`);
+      const script = `
+        const { startMountProcess } = await import(${JSON.stringify(pathToFileURL(`${builtSources()}/apps/fuse/mount.js`).href)});
+        const mounted = await startMountProcess({ poolPath: '${home}/pool', directory: '${home}/mount', branch: 'main' });
+        const { writeFile, readFile } = await import('node:fs/promises');
+        await writeFile('${home}/mount/a', 'inside');
+        console.log(await readFile('${home}/mount/a', 'utf8'));
+        await mounted.unmount();`;
+      // Here /dev/fuse belongs to root alone: the namespace's own root is the real one.
+      const { output } = await run('unshare', ['-Urm', process.execPath, '--input-type=module', '-e', script], {
+        cwd: '/',
+      });
+      expect(output).toBe('inside\n');
+    } finally {
+      rmSync(home, { recursive: true, force: true });
+    }
+  });
+});
+
+describe('the control socket', needsMount, () => {
+  const module = `
+    export async function runCommand(command) {
+      const [word, ...rest] = command.request.arguments;
+      const say = (text) => command.output(new TextEncoder().encode(text));
+      if (word === 'fork') await command.pool.fork(rest[0], rest[1]);
+      else if (word === 'rollback') await command.pool.rollback(rest[0], rest[1]);
+      else if (word === 'snapshot') await command.pool.snapshot(rest[0], rest[1]);
+      else if (word === 'where') say(command.request.directory);
+      else if (word === 'upper') for await (const piece of command.input) say(new TextDecoder().decode(piece).toUpperCase());
+      else if (word === 'wait') await new Promise((resolve) => command.signal.addEventListener('abort', resolve));
+      else throw new Error('no such command: ' + word);
+      return rest.length;
+    }`;
+  const commands = `data:text/javascript,${encodeURIComponent(module)}`;
+
+  async function command(poolPath: string, list: string[], input?: string, signal?: AbortSignal) {
+    let output = '';
+    let error = '';
+    const status = await ask(
+      poolPath,
+      { arguments: list, directory: '/here', environment: {} },
+      {
+        output: (bytes) => {
+          output += decoder.decode(bytes);
+        },
+        error: (bytes) => {
+          error += decoder.decode(bytes);
+        },
+        ...(signal === undefined ? {} : { signal }),
+        ...(input === undefined
+          ? {}
+          : {
+              input: (async function* () {
+                for (const piece of input) yield new TextEncoder().encode(piece);
+              })(),
+            }),
+      },
+    );
+    return { status, output, error };
+  }
+
+  test('commands run where the pool is, while the mount is used', { timeout: 60_000 }, async () => {
+    await withMount(
+      async ({ poolPath, directory }) => {
+        expect(await command(poolPath, ['where', 'x'])).toEqual({ status: 1, output: '/here', error: '' });
+        expect(await command(poolPath, ['upper'], 'abc')).toEqual({ status: 0, output: 'ABC', error: '' });
+        expect(await command(poolPath, ['nothing'])).toEqual({
+          status: 1,
+          output: '',
+          error: 'byre: no such command: nothing\n',
+        });
+        await shell(`echo one > ${directory}/main/file`);
+        const busy = shell(
+          `for i in $(seq 1 400); do echo $i > ${directory}/work/f$i; done; ls ${directory}/work | wc -l`,
+        );
+        for (let index = 0; index < 10; index++) await command(poolPath, ['fork', 'main', `fork${index}`]);
+        expect(await shell(`cat ${directory}/fork7/file; ls ${directory}`)).toMatch(/^one\nfork0\nfork1\n/);
+        expect(await busy).toBe('400\n');
+        const cancel = new AbortController();
+        const waiting = command(poolPath, ['wait'], undefined, cancel.signal);
+        expect(await shell(`cat ${directory}/main/file`)).toBe('one\n');
+        cancel.abort();
+        expect((await waiting).status).toBe(0);
+        expect((await stat(`${poolPath}.sock`)).mode & 0o777).toBe(0o600);
+      },
+      { allBranches: true, commands },
+    );
+  });
+
+  test('after a rollback nothing of before is seen', async () => {
+    await withMount(
+      async ({ poolPath, directory }) => {
+        await shell('echo one > file; mkdir dir; echo same > dir/same; sync', { cwd: directory });
+        await command(poolPath, ['snapshot', 'work', 'before']);
+        await shell('echo two > file; rm -r dir; echo new > new; cat file new; stat -c %s file', { cwd: directory });
+        await command(poolPath, ['rollback', 'work', 'before']);
+        await until(async () => (await shell('cat file', { cwd: directory })) === 'one\n', 5);
+        expect(await shell('cat dir/same; ls', { cwd: directory })).toBe('same\ndir\nfile\n');
+      },
+      { commands },
+    );
+  });
+
+  test('without a listener there is no answer, and none is waited for', async () => {
+    expect(
+      await ask('/tmp/no-such-pool', { arguments: [], directory: '/', environment: {} }, { output() {}, error() {} }),
+    ).toBeUndefined();
+  });
+
+  test('whoever talks nonsense is hung up on, and the mount lives', async () => {
+    await withMount(async ({ poolPath, directory }) => {
+      const { connect } = await import('node:net');
+      for (const text of [
+        'nonsense\n',
+        '{"arguments": 5}\n',
+        '[]\n',
+        `${'x'.repeat(5 << 20)}`,
+        '{"arguments": [], "directory"',
+      ]) {
+        const socket = connect(`${poolPath}.sock`);
+        socket.on('error', () => {});
+        socket.end(text);
+        await new Promise((resolve) => socket.once('close', resolve));
+      }
+      await shell('echo alive > file', { cwd: directory });
+    });
+  });
+});
+
+describe('a mount in this process', needsMount, () => {
+  async function mountedHere(use: (pool: Pool, mounted: Mounted) => Promise<void>, branch?: string): Promise<void> {
+    const home = mkdtempSync(path.join(tmpdir(), 'byre-mount-'));
+    const directory = path.join(home, 'mount');
+    mkdirSync(directory);
+    const pool = openPoolSync(path.join(home, 'pool'));
+    try {
+      const mounted = await mountPool(pool, directory, branch === undefined ? {} : { branch });
+      try {
+        await use(pool, mounted);
+      } finally {
+        await run('umount', ['-l', directory]);
+        await mounted.ended;
+      }
+      expect(pool.checkSync().ok).toBe(true);
+    } finally {
+      pool.closeSync();
+      rmSync(home, { recursive: true, force: true });
+    }
+  }
+
+  test('the process goes on using the pool', async () => {
+    await mountedHere(async (pool, { directory }) => {
+      await shell('mkdir main/d && echo text > main/d/f', { cwd: directory });
+      await pool.fork('main', 'copy');
+      await writeFile(`${directory}/copy/d/f`, 'other');
+      expect(await shell('cat main/d/f copy/d/f && ls', { cwd: directory })).toBe('text\nothercopy\nmain\n');
+      const syncing = Array.from({ length: 8 }, (_, index) =>
+        shell(`echo ${index} > ${directory}/main/s${index} && sync ${directory}/main/s${index}`),
+      );
+      await Promise.all(syncing);
+      expect(pool.dirty).toBe(false);
+    });
+  });
+
+  test('a rollback is seen with the next request', async () => {
+    await mountedHere(async (pool, { directory }) => {
+      await shell('echo one > file', { cwd: directory });
+      await pool.snapshot('main', 'before');
+      await shell('echo second > file && echo new > other && cat file other', { cwd: directory });
+      await pool.rollback('main', 'before');
+      await until(async () => (await shell('cat file', { cwd: directory })) === 'one\n', 5);
+      await until(async () => (await shell('ls', { cwd: directory })) === 'file\n', 5);
+    }, 'main');
+  });
+
+  test('unmounting by another hand ends it, too', async () => {
+    await mountedHere(async (_pool, mounted) => {
+      await shell(`umount ${mounted.directory}`);
+      await mounted.ended;
+    }, 'main');
+  });
+
+  test('hostile answers to the kernel are not ours: a second mount over the first works, and both end', async () => {
+    await mountedHere(async (pool, mounted) => {
+      const second = await mountPool(pool, mounted.directory, { branch: 'main' });
+      await shell('echo x > file', { cwd: second.directory });
+      await second.unmount();
+      expect(await readdir(mounted.directory)).toEqual(['file']);
+    }, 'main');
+  });
+});
+
+test('an error says what to install', { ...needs(process.platform === 'linux', 'needs Linux') }, async () => {
+  const home = mkdtempSync(path.join(tmpdir(), 'byre-mount-'));
+  const previous = process.env.PATH;
+  try {
+    process.env.PATH = '/nowhere';
+    await expect(attach(home, { name: 'x', readOnly: false, privileges: false })).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message: expect.stringMatching(/cannot mount at .*mount/),
+    });
+    await expect(detach(home)).rejects.toMatchObject({ path: home });
+  } finally {
+    process.env.PATH = previous;
+    rmSync(home, { recursive: true, force: true });
+  }
+  expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(home);
+});
