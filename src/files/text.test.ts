@@ -91,7 +91,10 @@ describe('unifiedDiff', () => {
       fc.assert(
         fc.property(texts, texts, (old, now) => {
           const difference = unifiedDiff(bytes(old), bytes(now))!;
-          if (old === now) return expect(difference.length).toBe(0);
+          if (old === now) {
+            expect(difference.length).toBe(0);
+            return;
+          }
           const file = path.join(directory, 'file');
           writeFileSync(file, old);
           const input = Buffer.concat([Buffer.from('--- file\n+++ file\n'), difference]);

@@ -83,7 +83,7 @@ export function mergeText(
       continue;
     }
     if (favour === undefined) return undefined;
-    for (const line of favour === 'ours' ? region.conflict.a : region.conflict.b) merged.push(line);
+    for (const line of (favour === 'ours' ? region.conflict?.a : region.conflict?.b) ?? []) merged.push(line);
   }
   for (const line of all.slice(all.length - end)) merged.push(line);
   return bytesOf(merged);
