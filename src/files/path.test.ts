@@ -21,7 +21,7 @@ describe('pathOf', () => {
   });
 
   test('keeps no reference to the bytes it was given', () => {
-    const bytes = new Uint8Array([0x61, 0x62]);
+    const bytes = Buffer.from([0x61, 0x62]);
     const path = pathOf(bytes);
     bytes.fill(0x7a);
     expect([...path.names[0]!]).toEqual([0x61, 0x62]);

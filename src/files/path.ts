@@ -73,7 +73,8 @@ interface RawPath {
 export function rawPathOf(value: unknown, name: string): RawPath {
   if (value instanceof Uint8Array) {
     if (value.includes(0)) throw wrongValue(name, 'must be a string or Uint8Array without null bytes', value);
-    return { bytes: value.slice(), text: decodeUtf8(value) };
+    // Not `slice`: that of a Buffer copies nothing.
+    return { bytes: new Uint8Array(value), text: decodeUtf8(value) };
   }
   const text = isUrl(value) ? pathOfUrl(value) : value;
   if (typeof text !== 'string') throw wrongType(name, 'of type string or an instance of Buffer or URL', value);

@@ -48,7 +48,7 @@ interface BufferLike extends Uint8Array {
 }
 
 interface BufferMaker {
-  isBuffer(value: unknown): value is BufferLike;
+  isBuffer(value: unknown): boolean;
   from(text: string, encoding: string): BufferLike;
   from(buffer: ArrayBufferLike, offset: number, length: number): BufferLike;
   allocUnsafe(length: number): BufferLike;

@@ -106,7 +106,7 @@ export function getXattr(context: Context, path: unknown, name: unknown, options
 export function setXattr(context: Context, path: unknown, name: unknown, value: unknown, options?: unknown) {
   const { target, follow, settings } = xattrTarget(path, options);
   const key = xattrName(name);
-  const bytes = typeof value === 'string' ? dataOf(value, 'utf8') : bytesOf(value, 'value').slice();
+  const bytes = typeof value === 'string' ? dataOf(value, 'utf8') : new Uint8Array(bytesOf(value, 'value'));
   const how = { create: flagOption(settings, 'create'), replace: flagOption(settings, 'replace') };
   return calling({ syscall: 'setxattr', path: target.text }, () => {
     const { inode } = resolve(context.view, target, follow);
