@@ -28,18 +28,37 @@ export function adopt(into: Branch, fork: Branch): Job<boolean> {
 }
 
 export class BranchTarget implements Target {
-  /** A transaction's target moves to another fork at each savepoint. */
-  branch: Branch;
+  private at: Branch;
+  private recordWrites = 0;
   readonly store: Branch['store'];
   readonly reads: ReadSet | undefined;
   readonly writes: KeySet | undefined;
 
   /** The sets are given for a transaction's fork. */
   constructor(branch: Branch, reads?: ReadSet, writes?: KeySet) {
-    this.branch = branch;
+    this.at = branch;
     this.store = branch.store;
     this.reads = reads;
     this.writes = writes;
+  }
+
+  get branch(): Branch {
+    return this.at;
+  }
+
+  /** A transaction's target moves to another fork at each savepoint. */
+  moveTo(branch: Branch): void {
+    this.recordWrites = this.epoch + 1;
+    this.at = branch;
+  }
+
+  /** Both parts only grow: a branch's version with every replacement of its content, the other with records written in place. */
+  get epoch(): number {
+    return this.at.version + this.recordWrites;
+  }
+
+  recordChanged(): void {
+    this.recordWrites++;
   }
 
   get root(): Root {

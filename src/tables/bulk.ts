@@ -2,6 +2,8 @@
  * Work on many rows as a whole: batches, deleting a range, counting, and making and dropping indexes.
  * Callers must pass values that are encoded, and run each job through its target; every job is atomic.
  */
+
+import type { ContentRange } from '../core/content.ts';
 import { prepare } from '../core/prepare.ts';
 import { scan } from '../core/scan.ts';
 import { remove } from '../core/tree.ts';
@@ -14,10 +16,10 @@ import { isLarge, planValue, readValue, writeValue } from './ops/cell.ts';
 import { type IndexDefinition, sameIndex } from './ops/index-definition.ts';
 import { IndexLayout } from './ops/layout.ts';
 import type { ResolvedRange } from './ops/range.ts';
-import { checkKeyEnd, encodeKey, type Key } from './ops/tuple.ts';
+import type { Key } from './ops/tuple.ts';
 import type { LiveIndex, Schema } from './schema.ts';
 import type { Target } from './target.ts';
-import { writePlain, writeRow } from './write.ts';
+import { makeTable, writeRow } from './write.ts';
 
 /** A change of one row; `value` undefined removes it. */
 export interface RowWrite {
@@ -35,11 +37,61 @@ export function* writeBatch<Value>(target: Target, schema: Schema<Value>, change
   }
   yield* target.atomically(function* (inner) {
     yield* schema.load(inner);
-    for (const { key, value } of changes) {
-      if (schema.indexes.length > 0) yield* writeRow(inner, schema, key, value, 'any');
-      else yield () => writePlain(inner, schema, key, value, 'any');
+    if (schema.indexes.length > 0) {
+      for (const { key, value } of changes) yield* writeRow(inner, schema, key, value, 'any');
+      return;
+    }
+    if (changes.some(({ value }) => value !== undefined)) yield* step(() => makeTable(inner, schema));
+    for (let at = 0; at < changes.length; ) {
+      const from = at;
+      const to = stretchEnd(inner, changes, from);
+      yield () => writeStretch(inner, schema, changes, from, to);
+      at = to;
     }
   });
+}
+
+/** As many changes as one operation takes: a few keys, or one large value. */
+function stretchEnd({ store }: Target, changes: readonly RowWrite[], from: number): number {
+  const most = Math.min(from + STEP_KEYS, changes.length);
+  for (let at = from; at < most; at++) {
+    const { value } = changes[at];
+    if (value !== undefined && isLarge(store, value)) return Math.max(at, from + 1);
+  }
+  return most;
+}
+
+/** One operation: some rows of a table without indexes, which nobody else writes meanwhile. */
+function writeStretch<Value>(
+  target: Target,
+  schema: Schema<Value>,
+  changes: readonly RowWrite[],
+  from: number,
+  to: number,
+): void {
+  const { store, root, writes } = target;
+  const puts: Uint8Array[] = [];
+  const removes: Uint8Array[] = [];
+  const keys: Uint8Array[] = [];
+  const content: ContentRange[] = [];
+  for (let i = from; i < to; i++) {
+    const { key, value } = changes[i];
+    const rowKey = schema.layout.rowKey(key).slice();
+    keys.push(rowKey);
+    if (value === undefined) removes.push(rowKey);
+    else if (isLarge(store, value)) {
+      puts.push(rowKey);
+      content.push(planValue(rowKey, value));
+    } else puts.push(rowKey);
+  }
+  prepare(store, root, { puts, removes, content });
+  for (let i = from; i < to; i++) {
+    const { value } = changes[i];
+    const rowKey = keys[i - from];
+    writes?.add(rowKey);
+    if (value === undefined) remove(store, root, rowKey);
+    else writeValue(store, root, rowKey, value);
+  }
 }
 
 /** Removes the rows of a range; returns how many there were. */
@@ -164,6 +216,7 @@ export function* removeAll(target: Target, from: Uint8Array, to: Uint8Array): Jo
     count += keys.length;
     yield* step(() => {
       prepare(target.store, target.root, { removes: keys, purpose: 'free' });
+      target.recordChanged();
       for (const key of keys) {
         target.writes?.add(key);
         remove(target.store, target.root, key);
@@ -179,7 +232,10 @@ function* writeRecord<Value>(
 ): Job<void> {
   const { record } = schema.layout;
   const bytes = encodeRecord({ values: schema.codec.name, indexes: sortIndexes(definitions) });
-  yield* step(() => writeCell(target, record, bytes));
+  yield* step(() => {
+    writeCell(target, record, bytes);
+    target.recordChanged();
+  });
 }
 
 /** One operation: writes one cell. */
@@ -220,6 +276,5 @@ export function* readMany<Value>(
 
 /** Refuses keys that are too long or no keys before anything is written. */
 export function checkKeys<Value>(schema: Schema<Value>, changes: readonly RowWrite[]): void {
-  const { maxKeyBytes } = schema.layout;
-  for (const { key } of changes) checkKeyEnd(encodeKey(key, maxKeyBytes).length, maxKeyBytes);
+  for (const { key } of changes) schema.layout.rowKey(key);
 }

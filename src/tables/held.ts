@@ -10,6 +10,7 @@ import type { Fork, Target } from './target.ts';
 export class HeldState implements Target {
   readonly store: Store;
   readonly readOnly = true;
+  readonly epoch = 0;
   private readonly of: Target;
   private readonly held: Fork;
 
@@ -38,6 +39,8 @@ export class HeldState implements Target {
   atomically<T>(_work: (inner: Target) => Job<T>): Job<T> {
     throw new ByreError('READ_ONLY', 'A held state cannot be written');
   }
+
+  recordChanged(): void {}
 
   release(): void {
     this.held.release();

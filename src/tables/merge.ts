@@ -83,6 +83,8 @@ function targetOn(store: Store, root: Root): Target {
     store,
     root,
     readOnly: true,
+    epoch: 0,
+    recordChanged: () => {},
     run: never,
     runSync: never,
     fork: () => ({ root, release: () => {} }),

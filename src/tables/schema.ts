@@ -28,6 +28,9 @@ export class Schema<Value> {
   record: Uint8Array;
   exists = false;
 
+  /** Where and when the record was last compared: until something happens there it need not be again. */
+  private seenOn: Target | undefined;
+  private seenAt = 0;
   private readonly declared: readonly IndexDefinition[] | undefined;
   private readonly maxKeyBytes: number;
   /** The table has had the declared indexes while this handle knew it. */
@@ -44,6 +47,22 @@ export class Schema<Value> {
 
   /** Within an operation: true if the tree's record is the one that this schema was read from. */
   isCurrent(target: Target): boolean {
+    if (target === this.seenOn && target.epoch === this.seenAt) return true;
+    if (!this.compare(target)) return false;
+    this.seenOn = target;
+    this.seenAt = target.epoch;
+    return true;
+  }
+
+  /** The first write of the table put the record there. */
+  created(target: Target): void {
+    this.exists = true;
+    target.recordChanged();
+    this.seenOn = target;
+    this.seenAt = target.epoch;
+  }
+
+  private compare(target: Target): boolean {
     const stored = borrow(target.store, target.root, this.layout.record);
     return stored === undefined ? !this.exists : this.exists && equalBytes(stored, this.record);
   }

@@ -21,6 +21,10 @@ export interface Target extends Runner {
    * each time, if the branch changes meanwhile.
    */
   atomically<T>(work: (inner: Target) => Job<T>): Job<T>;
+  /** Changes whenever a table's record may have changed. */
+  readonly epoch: number;
+  /** To be called by whoever writes or removes a record. */
+  recordChanged(): void;
   /** Of a serializable transaction. */
   readonly reads?: ReadSet | undefined;
   /** Of a transaction. */

@@ -97,7 +97,7 @@ export class Transaction {
   private push(): OwnFork {
     const fork = forkOf(this.forks[this.forks.length - 1].branch);
     this.forks.push(fork);
-    this.target.branch = fork.branch;
+    this.target.moveTo(fork.branch);
     return fork;
   }
 
@@ -132,7 +132,7 @@ export class Transaction {
         const last = forks[forks.length - 1];
         const before = forks[forks.length - 2];
         yield* adopt(before.branch, last.branch);
-        this.target.branch = before.branch;
+        this.target.moveTo(before.branch);
         forks.pop();
         last.release();
       }

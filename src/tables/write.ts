@@ -77,9 +77,17 @@ export function writePlain<Value>(
   return 'done';
 }
 
+/** One operation: puts the record there if the table is new. */
+export function makeTable<Value>(target: Target, schema: Schema<Value>): void {
+  target.writes?.add(schema.layout.record);
+  if (schema.exists) return;
+  prepare(target.store, target.root, { puts: [schema.layout.record] });
+  create(target, schema);
+}
+
 function create<Value>(target: Target, schema: Schema<Value>): void {
   put(target.store, target.root, schema.layout.record, schema.record);
-  schema.exists = true;
+  schema.created(target);
 }
 
 /** A write that depends on the row is a read of it. */

@@ -25,7 +25,26 @@ export function readValue(store: Store, root: Root, key: Uint8Array): Uint8Array
   const { u8 } = store.nodes;
   const at = cellAt(store, frame, slot);
   const from = at + 2 + suffixLength(store, frame, slot);
-  return u8.slice(from, from + ((u8[at] | (u8[at + 1] << 8)) & LENGTH_MASK));
+  return copyOut(u8, from, (u8[at] | (u8[at + 1] << 8)) & LENGTH_MASK);
+}
+
+/** Larger arrays than this have memory outside the heap, which takes five times as long to get as to cut from a slab. */
+const HEAP_BYTES = 64;
+const SLAB_BYTES = 16384;
+let slab = new Uint8Array(SLAB_BYTES);
+let slabUsed = 0;
+
+/** A copy of some bytes, to keep; values of some size share slabs, as small Buffers do. */
+function copyOut(bytes: Uint8Array, from: number, length: number): Uint8Array {
+  if (length <= HEAP_BYTES) return bytes.slice(from, from + length);
+  if (slabUsed + length > SLAB_BYTES) {
+    slab = new Uint8Array(SLAB_BYTES);
+    slabUsed = 0;
+  }
+  const copy = slab.subarray(slabUsed, slabUsed + length);
+  copy.set(bytes.subarray(from, from + length));
+  slabUsed += length;
+  return copy;
 }
 
 function readLarge(store: Store, root: Root, key: Uint8Array): Uint8Array {
