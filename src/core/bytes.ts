@@ -96,6 +96,31 @@ export function compareRange(
   return aLength - bLength;
 }
 
+/**
+ * Copies of a middle size come from a common block, as a buffer of their own would lie outside the heap of the engine and cost
+ * several times the copy; smaller ones lie inside it, and larger ones would waste the block.
+ */
+const BLOCK_BYTES = 8192;
+const BLOCK_MIN_BYTES = 65;
+const BLOCK_MAX_BYTES = 1024;
+let block = new Uint8Array(BLOCK_BYTES);
+let blockUsed = 0;
+
+/** A copy of `source[from, to)`, the caller's to keep; its `buffer` may hold other copies, too. */
+export function copyBytes(source: Uint8Array, from: number, to: number): Uint8Array {
+  const length = to - from;
+  if (length < BLOCK_MIN_BYTES || length > BLOCK_MAX_BYTES) return source.slice(from, to);
+  // A block whose buffer somebody has transferred away has no length left.
+  if (blockUsed + length > block.length) {
+    block = new Uint8Array(BLOCK_BYTES);
+    blockUsed = 0;
+  }
+  const at = blockUsed;
+  blockUsed = (at + length + 7) & ~7;
+  block.set(source.subarray(from, to), at);
+  return block.subarray(at, at + length);
+}
+
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;

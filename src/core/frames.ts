@@ -9,14 +9,17 @@ import { assert } from '../errors.ts';
 /** How many frames an eviction looks at before it settles for the oldest of them. */
 const EVICTION_SAMPLE = 16;
 
-/** Frames beyond the capacity that hold copies for the length of a call. */
+/** The first frames hold no page: copies stand there for the length of a call. */
 const ASIDE_FRAMES = 2;
+/** The arena begins with so many frames and doubles as they are used, so that small pools open fast. */
+const FIRST_FRAMES = 64;
 
 export class Frames {
   readonly frameBytes: number;
   readonly capacity: number;
-  readonly u8: Uint8Array;
-  readonly u32: Uint32Array;
+  /** The arena. {@link take} may replace it: a view of it is not to be kept across one. */
+  u8: Uint8Array;
+  u32: Uint32Array;
   /** The page in each frame; 0 means that the frame is free. */
   readonly pageOf: Uint32Array;
   dirtyCount = 0;
@@ -29,22 +32,24 @@ export class Frames {
   /** Open addressing, linear probing: pairs of page and frame; page 0 marks an empty place. */
   private readonly table: Uint32Array;
   private readonly mask: number;
+  private readonly end: number;
   private readonly free: number[] = [];
-  private neverUsed = 0;
-  private hand = 0;
+  private neverUsed = ASIDE_FRAMES;
+  private hand = ASIDE_FRAMES;
   private now = 1;
   private pinnedCount = 0;
 
   constructor(frameBytes: number, capacity: number) {
     this.frameBytes = frameBytes;
     this.capacity = capacity;
-    const buffer = new ArrayBuffer(frameBytes * (capacity + ASIDE_FRAMES));
+    this.end = capacity + ASIDE_FRAMES;
+    const buffer = new ArrayBuffer(frameBytes * Math.min(this.end, FIRST_FRAMES));
     this.u8 = new Uint8Array(buffer);
     this.u32 = new Uint32Array(buffer);
-    this.pageOf = new Uint32Array(capacity);
-    this.dirty = new Uint8Array(capacity);
-    this.pins = new Uint16Array(capacity);
-    this.stamps = new Uint32Array(capacity);
+    this.pageOf = new Uint32Array(this.end);
+    this.dirty = new Uint8Array(this.end);
+    this.pins = new Uint16Array(this.end);
+    this.stamps = new Uint32Array(this.end);
     let places = 16;
     while (places < capacity * 2) places *= 2;
     this.table = new Uint32Array(places * 2);
@@ -79,7 +84,7 @@ export class Frames {
   /** A frame for `page`, which must not be resident; its bytes are whatever they were. Asserts that one can be had. */
   take(page: number): number {
     assert(page !== 0, 'page 0 has no frame');
-    const frame = this.free.pop() ?? (this.neverUsed < this.capacity ? this.neverUsed++ : this.evict());
+    const frame = this.free.pop() ?? (this.neverUsed < this.end ? this.fresh() : this.evict());
     this.pageOf[frame] = page;
     this.stamps[frame] = this.now;
     this.enter(page, frame);
@@ -156,9 +161,8 @@ export class Frames {
 
   /** Copies a frame to one of two that hold no page, and returns that one's number. */
   setAside(frame: number, which: number): number {
-    const aside = this.capacity + which;
-    this.u8.copyWithin(aside * this.frameBytes, frame * this.frameBytes, (frame + 1) * this.frameBytes);
-    return aside;
+    this.u8.copyWithin(which * this.frameBytes, frame * this.frameBytes, (frame + 1) * this.frameBytes);
+    return which;
   }
 
   /** Forgets every clean page. Nothing may be dirty or pinned that must survive. */
@@ -167,6 +171,18 @@ export class Frames {
       const page = this.pageOf[frame];
       if (page !== 0 && this.dirty[frame] === 0) this.drop(page);
     }
+  }
+
+  private fresh(): number {
+    const frame = this.neverUsed++;
+    if ((frame + 1) * this.frameBytes > this.u8.length) {
+      const buffer = new ArrayBuffer(Math.min(this.end * this.frameBytes, this.u8.length * 2));
+      const u8 = new Uint8Array(buffer);
+      u8.set(this.u8);
+      this.u8 = u8;
+      this.u32 = new Uint32Array(buffer);
+    }
+    return frame;
   }
 
   private home(page: number): number {
@@ -212,7 +228,7 @@ export class Frames {
     let seen = 0;
     for (let step = 0; step < this.capacity && seen < EVICTION_SAMPLE; step++) {
       const frame = this.hand;
-      this.hand = frame + 1 === this.capacity ? 0 : frame + 1;
+      this.hand = frame + 1 === this.end ? ASIDE_FRAMES : frame + 1;
       if (this.dirty[frame] === 1 || this.pins[frame] !== 0 || this.stamps[frame] === this.now) continue;
       seen++;
       if (best < 0 || this.stamps[frame] < this.stamps[best]) best = frame;

@@ -9,7 +9,7 @@
  * at a multiple of 4: child page u32, hash low u32, hash high u32, key. The first key of an internal node is empty.
  */
 
-import { compareRange, readU16, readU32, writeU16, writeU32, writeU64 } from './bytes.ts';
+import { compareRange, copyBytes, readU16, readU32, writeU16, writeU32, writeU64 } from './bytes.ts';
 import type { Store } from './store.ts';
 
 export const NODE_MAGIC = 0xb7;
@@ -191,6 +191,14 @@ export function cellValue(store: Store, frame: number, slot: number): Uint8Array
   const at = cellAt(store, frame, slot);
   const from = at + 2 + suffixLength(store, frame, slot);
   return u8.subarray(from, from + (readU16(u8, at) & LENGTH_MASK));
+}
+
+/** A copy of a leaf cell's value. */
+export function copyValue(store: Store, frame: number, slot: number): Uint8Array {
+  const { u8 } = store.nodes;
+  const at = cellAt(store, frame, slot);
+  const from = at + 2 + suffixLength(store, frame, slot);
+  return copyBytes(u8, from, from + (readU16(u8, at) & LENGTH_MASK));
 }
 
 export function childPage(store: Store, frame: number, slot: number): number {

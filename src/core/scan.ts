@@ -29,7 +29,7 @@ export class Entry {
 
   /** A copy of the inline value, or of the page references of an extents value. */
   value(): Uint8Array {
-    return node.cellValue(this.store, this.frame, this.slot).slice();
+    return node.copyValue(this.store, this.frame, this.slot);
   }
 
   /** The value, lent for the visit. */

@@ -55,7 +55,8 @@ export function borrow(store: Store, root: Root, key: Uint8Array): Uint8Array | 
 
 /** A copy of the inline value of `key`, or undefined. */
 export function get(store: Store, root: Root, key: Uint8Array): Uint8Array | undefined {
-  return borrow(store, root, key)?.slice();
+  const { frame, slot } = locate(store, root, key);
+  return frame < 0 ? undefined : node.copyValue(store, frame, slot);
 }
 
 export function has(store: Store, root: Root, key: Uint8Array): boolean {
