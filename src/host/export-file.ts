@@ -7,6 +7,7 @@ import {
   chmodSync,
   closeSync,
   constants,
+  copyFileSync,
   fchmodSync,
   fchownSync,
   fstatSync,
@@ -16,6 +17,7 @@ import {
   lstatSync,
   lutimesSync,
   openSync,
+  rmSync,
   symlinkSync,
   writeSync,
 } from 'node:fs';
@@ -31,12 +33,15 @@ import { listXattrs } from '../files/ops/xattrs.ts';
 import type { Run } from './memory.ts';
 import { type ByteString, hostPath } from './names.ts';
 import { native } from './native.ts';
-import { type HostStat, nanosecondsOf, statOf } from './stat.ts';
+import type { Seen } from './record.ts';
+import { type HostStat, nanosecondsOf, statHost, statOf } from './stat.ts';
 import { exportXattrs } from './xattrs.ts';
 
-const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, COPYFILE_EXCL, COPYFILE_FICLONE_FORCE } = constants;
 const OWNER_WRITES = 0o200;
 const PAGE_BYTES = 4096;
+/** Smaller files are written quicker than cloned. */
+const CLONED_BYTES = 64 * 1024;
 
 const typeBits: Partial<Record<FileType, number>> = {
   fifo: 0o010000,
@@ -44,6 +49,12 @@ const typeBits: Partial<Record<FileType, number>> = {
   block: 0o060000,
   socket: 0o140000,
 };
+
+/** A real file that an inode was imported from, and what it was like. */
+export interface Original {
+  readonly path: ByteString;
+  readonly seen: Seen;
+}
 
 export interface WrittenFile {
   readonly stat: HostStat;
@@ -62,6 +73,7 @@ export class FileWriter {
   readonly #uid = process.geteuid?.() ?? 0;
   readonly #gid = process.getegid?.() ?? 0;
   bytesWritten = 0;
+  #canClone = true;
 
   constructor(view: View, run: Run) {
     this.#view = view;
@@ -69,8 +81,8 @@ export class FileWriter {
   }
 
   /** Makes a regular file, or whatever else that is no directory. `path` must be free. */
-  write(inode: number, attributes: Attributes, path: ByteString): WrittenFile {
-    if (attributes.type === 'file') return this.#writeRegular(inode, attributes, path);
+  write(inode: number, attributes: Attributes, path: ByteString, original?: Original): WrittenFile {
+    if (attributes.type === 'file') return this.#writeRegular(inode, attributes, path, original);
     if (attributes.type === 'symlink') {
       symlinkSync(Buffer.from(this.#run(() => readLink(this.#view, inode))), hostPath(path));
     } else {
@@ -109,15 +121,44 @@ export class FileWriter {
     else lutimesSync(hostPath(path), secondsOf(accessTime), secondsOf(modifyTime));
   }
 
-  #writeRegular(inode: number, attributes: Attributes, path: ByteString): WrittenFile {
+  /** Shares the blocks of a real file that is still what was imported; false where that cannot be. */
+  #clone(original: Original, path: ByteString): boolean {
+    if (!this.#canClone) return false;
+    try {
+      copyFileSync(hostPath(original.path), hostPath(path), COPYFILE_EXCL | COPYFILE_FICLONE_FORCE);
+    } catch {
+      // Another file system, or one that cannot: it will not be otherwise for the next file.
+      this.#canClone = false;
+      rmSync(hostPath(path), { force: true });
+      return false;
+    }
+    const stat = statHost(original.path);
+    const { seen } = original;
+    if (
+      stat !== undefined &&
+      stat.inode === seen.hostInode &&
+      stat.size === seen.size &&
+      stat.modifyTime === seen.modifyTime &&
+      stat.changeTime === seen.changeTime
+    ) {
+      return true;
+    }
+    rmSync(hostPath(path), { force: true });
+    return false;
+  }
+
+  #writeRegular(inode: number, attributes: Attributes, path: ByteString, original?: Original): WrittenFile {
     const { uid, gid, mode, size } = attributes;
     const hasXattrs = this.#run(() => listXattrs(this.#view, inode)).length > 0;
     const first = hasXattrs ? mode | OWNER_WRITES : mode;
-    const descriptor = openSync(hostPath(path), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, first & 0o777);
+    const isClone = original !== undefined && size >= CLONED_BYTES && this.#clone(original, path);
+    if (isClone) chmodSync(hostPath(path), OWNER_WRITES);
+    const flags = isClone ? O_WRONLY | O_NOFOLLOW : O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+    const descriptor = openSync(hostPath(path), flags, first & 0o777);
     const lost: string[] = [];
     try {
-      this.#writeContent(inode, attributes, descriptor);
-      let isModeRight = (first & 0o777 & ~this.#umask) === mode;
+      if (!isClone) this.#writeContent(inode, attributes, descriptor);
+      let isModeRight = !isClone && (first & 0o777 & ~this.#umask) === mode;
       // A directory with the sgid bit gives its files its own group.
       const { uid: uidNow, gid: gidNow } =
         this.#uid === uid && this.#gid === gid ? this.#quickOwner(descriptor) : { uid: -1, gid: -1 };

@@ -10,7 +10,7 @@ import { type Attributes, getAttributes } from '../files/ops/attributes.ts';
 import { type DirectoryEntry, readDirectory } from '../files/ops/directory.ts';
 import type { View } from '../files/ops/view.ts';
 import { type HostBranch, presentTime, resolve, viewOf } from './branch.ts';
-import { FileWriter } from './export-file.ts';
+import { FileWriter, type Original } from './export-file.ts';
 import type { Problem } from './import-state.ts';
 import { HostMemory, type Run } from './memory.ts';
 import { type ByteString, byteString, hostPath, joinPath, nameOfBytes, showName } from './names.ts';
@@ -33,6 +33,8 @@ export interface ExportOptions {
   readonly overwrite?: boolean;
   /** Remembers in the branch what was written where, so that importing the directory again is quick. */
   readonly remember?: boolean;
+  /** Where the branch was imported from on the same file system: large files are cloned from there if they are still the same. */
+  readonly cloneOriginals?: boolean;
   readonly onProgress?: (report: ExportReport) => void;
 }
 
@@ -55,16 +57,19 @@ class Exporter {
   readonly #memory: HostMemory | undefined;
   readonly #writer: FileWriter;
   readonly #overwrite: boolean;
+  /** The real directory to clone large files from. */
+  readonly #originals: ByteString | undefined;
   /** Where the first name of each inode with several was written. */
   readonly #linked = new Map<number, { place: Place; name: ByteString }>();
   readonly #waiting: Waiting[] = [];
   readonly report: ExportReport = { files: 0, directories: 0, others: 0, bytesWritten: 0, problems: [] };
 
-  constructor(view: View, run: Run, memory: HostMemory | undefined, overwrite: boolean) {
+  constructor(view: View, run: Run, memory: HostMemory | undefined, overwrite: boolean, originals?: ByteString) {
     this.#view = view;
     this.#run = run;
     this.#memory = memory;
     this.#overwrite = overwrite;
+    this.#originals = originals;
     this.#writer = new FileWriter(view, run);
   }
 
@@ -88,12 +93,13 @@ class Exporter {
     this.report.directories++;
     const known: KnownEntry[] = [];
     const linked: number[] = [];
+    const originals = this.#originalsIn(place);
     this.#writer.groupMayDiffer = (lstatSync(hostPath(place.accessTo('.'))).mode & SGID) !== 0;
     for (let after: Uint8Array | undefined; ; ) {
       const from: Uint8Array | undefined = after;
       const step = this.#run(() => readDirectory(this.#view, inode, from, STEP_ENTRIES));
       for (const entry of step) {
-        const written = this.#guarded(place, entry, () => this.#entry(place, entry));
+        const written = this.#guarded(place, entry, () => this.#entry(place, entry, originals));
         if (written === undefined) continue;
         if (written.links > 1 && entry.type !== 'directory') linked.push(known.length);
         known.push(written.entry);
@@ -118,7 +124,22 @@ class Exporter {
     return stat;
   }
 
-  #entry(place: Place, entry: DirectoryEntry): { entry: KnownEntry; links: number } {
+  /** What was imported from where, by name, of a directory of which the branch still remembers that. */
+  #originalsIn(place: Place): ReadonlyMap<ByteString, Original> {
+    const found = new Map<ByteString, Original>();
+    if (this.#originals === undefined) return found;
+    const directory = place.path === '' ? this.#originals : `${this.#originals}/${place.path}`;
+    for (const { name, seen, type } of this.#memory?.load(place.inode)?.entries ?? []) {
+      if (type === 'file' && seen !== undefined) found.set(name, { path: joinPath(directory, name), seen });
+    }
+    return found;
+  }
+
+  #entry(
+    place: Place,
+    entry: DirectoryEntry,
+    originals: ReadonlyMap<ByteString, Original>,
+  ): { entry: KnownEntry; links: number } {
     const name = nameOfBytes(entry.name);
     const target = place.accessTo(name);
     const attributes = this.#run(() => getAttributes(this.#view, entry.inode));
@@ -135,7 +156,7 @@ class Exporter {
       linkSync(hostPath(first.place.accessTo(first.name)), hostPath(source));
       stat = statHost(source)!;
     } else {
-      const written = this.#writer.write(entry.inode, attributes, source);
+      const written = this.#writer.write(entry.inode, attributes, source, originals.get(name));
       stat = written.stat;
       if (written.lost.length > 0)
         this.#problem(joinPath(place.path, name), `not carried over: ${written.lost.join('; ')}`);
@@ -243,7 +264,8 @@ function* steps(branch: HostBranch, directory: string, options: ExportOptions): 
     throw new ByreError('ENOENT', `there is no ${showName(from)} in the branch`, { path: from });
   const target = byteString(path.resolve(directory));
   const memory = options.remember === true ? new HostMemory(view, run) : undefined;
-  const exporter = new Exporter(view, run, memory, options.overwrite === true);
+  const originals = options.cloneOriginals === true ? memory?.origin(source.inode)?.directory : undefined;
+  const exporter = new Exporter(view, run, memory, options.overwrite === true, originals);
   if (source.type !== 'directory') {
     exporter.one(source.inode, target);
     return exporter.report;
@@ -254,7 +276,9 @@ function* steps(branch: HostBranch, directory: string, options: ExportOptions): 
   for (;;) {
     const { done, value } = work.next();
     if (done === true) {
-      memory?.setOrigin(source.inode, { directory: target, device: value.device });
+      // Where it came from first stays known.
+      const snapshot = memory?.origin(source.inode)?.snapshot;
+      memory?.setOrigin(source.inode, { directory: target, device: value.device, snapshot });
       return exporter.report;
     }
     if (options.onProgress !== undefined && Date.now() - last >= 50) {

@@ -37,6 +37,8 @@ export interface ImportReport {
   removed: number;
   unchanged: number;
   bytesRead: number;
+  /** Directories of which something new had to be remembered. */
+  remembered: number;
   problems: Problem[];
 }
 
@@ -82,6 +84,7 @@ export class ImportState {
     removed: 0,
     unchanged: 0,
     bytesRead: 0,
+    remembered: 0,
     problems: [],
   };
   readonly #hostTime: bigint;

@@ -30,6 +30,8 @@ export interface ImportOptions {
   readonly settled?: boolean;
   /** A word that is remembered with the import, for `originOf`. */
   readonly note?: string;
+  /** Keeps the word of an earlier import. */
+  readonly keepNote?: boolean;
   /** Called now and then with what has been counted so far. */
   readonly onProgress?: (report: ImportReport) => void;
 }
@@ -66,7 +68,8 @@ function* steps(branch: HostBranch, directory: string, options: ImportOptions): 
     }
     yield;
   }
-  memory.setOrigin(inode, { directory: from, device: stat.device, snapshot: options.note });
+  const note = options.keepNote === true ? memory.origin(inode)?.snapshot : options.note;
+  memory.setOrigin(inode, { directory: from, device: stat.device, snapshot: note });
   return state.report;
 }
 

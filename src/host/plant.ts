@@ -227,6 +227,7 @@ export function finishDirectory(state: ImportState, directory: Directory): void 
   let { changeTime } = attributes;
   if (directoryXattrs(state, directory)) changeTime = timeOf(state.time);
   if (differs) {
+    if (!directory.touched) state.report.changed++;
     state.run(() => setAttributes(state.view, place.inode, changes));
     changeTime = timeOf(state.time);
   }
@@ -240,6 +241,7 @@ export function finishDirectory(state: ImportState, directory: Directory): void 
     entries,
   };
   state.memory.save(place.inode, remembered, directory.isNew);
+  state.report.remembered++;
 }
 
 function directoryXattrs(state: ImportState, directory: Directory): boolean {
