@@ -1,7 +1,7 @@
 /**
  * The thread of a mount process that holds the pool and serves the mount by the blocking loop. While commands run or a commit is
  * being flushed it serves in the event loop instead, so that both go on.
- * It is started by `process.ts` as a worker; whatever is said to it must be followed by a wake-up on the mount's descriptor.
+ * It is started by `process.ts` as a worker; whatever is said to it must be followed by a ring of the bell.
  */
 import { closeSync } from 'node:fs';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
@@ -12,7 +12,8 @@ import { Invalidator } from './server/invalidator.ts';
 import { PoolWorld } from './server/pool-world.ts';
 import { Server } from './server/server.ts';
 import type { FromEngine, MountSetup, ToEngine } from './setup.ts';
-import { serveBlocking, serveEvents, wakeUp } from './transport/loop.ts';
+import { Bell } from './transport/bell.ts';
+import { serveBlocking, serveEvents } from './transport/loop.ts';
 import { Notifier } from './transport/notifier.ts';
 
 /** Steps of giving back the room of what was deleted, between two looks at the mount. */
@@ -34,7 +35,7 @@ class Engine {
   private readonly server: Server;
   private readonly commands: Commands;
   private invalidator: Invalidator | undefined;
-  private descriptor = -1;
+  private bell: Bell | undefined;
   private committing = false;
   private woken = false;
   private quitting = false;
@@ -54,6 +55,7 @@ class Engine {
     });
     const silentOpen = opened !== undefined;
     this.server = new Server(this.world, { writeback, silentOpen });
+    this.server.bell = new TextEncoder().encode(data.setup.bell);
     this.server.onWake = () => {
       this.woken = true;
     };
@@ -64,7 +66,7 @@ class Engine {
       say: (message) => this.say(message),
       shown: () => this.world.shown(),
       changed: (slot) => this.invalidator?.changed(slot, undefined),
-      idle: () => wakeUp(this.descriptor),
+      idle: () => this.bell?.ring(),
     });
   }
 
@@ -77,7 +79,8 @@ class Engine {
   }
 
   async serve(descriptor: number): Promise<void> {
-    this.descriptor = descriptor;
+    const bell = new Bell(descriptor, this.setup.directory, this.setup.bell);
+    this.bell = bell;
     const notifier = new Notifier(descriptor);
     this.invalidator = new Invalidator(this.server, (message) => notifier.send(message));
     while (!this.quitting) {
@@ -92,7 +95,7 @@ class Engine {
       if (end === 'unmounted') break;
       this.woken = false;
       this.takeMessages();
-      if (!this.server.releaseSome(RELEASE_STEPS)) wakeUp(descriptor);
+      if (!this.server.releaseSome(RELEASE_STEPS)) bell.ring();
       // Lets what a command or a commit has put off have its turn.
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -110,7 +113,7 @@ class Engine {
       const message = received.message as ToEngine;
       if (message.kind === 'tick') this.tick();
       else if (message.kind === 'quit') this.quitting = true;
-      else if (message.kind !== 'serve') this.commands.take(message);
+      else this.commands.take(message);
     }
   }
 
@@ -120,7 +123,7 @@ class Engine {
     this.committing = true;
     const settled = (): void => {
       this.committing = false;
-      wakeUp(this.descriptor);
+      this.bell?.ring();
     };
     // A failure is met again by the next call, as poison, and by whoever calls fsync.
     this.pool.commit().then(settled, settled);

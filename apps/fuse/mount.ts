@@ -5,6 +5,7 @@
  * a time: Node has four threads for them, and one waits for the kernel. They have the files API for that.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { closeSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -124,6 +125,7 @@ export function setupOf(options: MountProcessOptions): MountSetup {
     privileges: options.privileges === true,
     writeback: options.writeback === true,
     cacheBytes: options.cacheBytes,
+    bell: `.byre-bell-${randomUUID()}`,
     commands: options.commands === undefined ? undefined : String(options.commands),
   };
 }

@@ -9,7 +9,7 @@ import { type CommandCall, type ControlSocket, listen } from './control.ts';
 import type { EngineData } from './engine.ts';
 import type { FromEngine, MountSetup, ToEngine } from './setup.ts';
 import { attach, cleanStaleOf, detach } from './transport/attach.ts';
-import { wakeUp } from './transport/loop.ts';
+import { Bell } from './transport/bell.ts';
 
 const TICK_MS = 1000;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -27,7 +27,7 @@ class MountProcess {
   private readonly activity = new Int32Array(new SharedArrayBuffer(4));
   private readonly calls = new Map<number, CommandCall>();
   private nextCall = 1;
-  private descriptor = -1;
+  private bell: Bell | undefined;
   private directory = '';
   private control: ControlSocket | undefined;
   private stops = 0;
@@ -71,7 +71,7 @@ class MountProcess {
 
   private say(message: ToEngine): void {
     this.port.postMessage(message);
-    if (!wakeUp(this.descriptor) && message.kind === 'command') this.calls.get(message.id)?.exit(1);
+    this.bell?.ring();
   }
 
   /** Opens the pool, mounts, and begins to serve. Resolves with the directory when the mount answers. */
@@ -86,13 +86,14 @@ class MountProcess {
       if (!this.setup.readOnly) await cleanStaleOf(poolPath);
       const name = branch === undefined ? poolPath : `${poolPath}:${branch}`;
       const attached = await attach(this.setup.directory, { name, readOnly, privileges });
-      this.descriptor = attached.descriptor;
       this.directory = attached.directory;
+      this.bell = new Bell(attached.descriptor, attached.directory, this.setup.bell);
+      this.worker.postMessage(attached.descriptor);
     } catch (error) {
       await this.worker.terminate();
       throw error;
     }
-    this.worker.postMessage(this.descriptor);
+    await this.bell.hang();
     if (!this.setup.readOnly) this.control = await listen(poolPath, (call) => this.command(call));
     this.keepTime();
     return this.directory;

@@ -14,13 +14,14 @@ export interface MountSetup {
   readonly privileges: boolean;
   readonly writeback: boolean;
   readonly cacheBytes: number | undefined;
+  /** Name of the bell: nobody can guess it. */
+  readonly bell: string;
   /** URL of a module whose `runCommand` runs commands that come over the control socket; none: they are refused. */
   readonly commands: string | undefined;
 }
 
 /** To the thread that holds the pool. */
 export type ToEngine =
-  | { readonly kind: 'serve'; readonly descriptor: number }
   | { readonly kind: 'tick' }
   | { readonly kind: 'quit' }
   | { readonly kind: 'command'; readonly id: number; readonly request: CommandRequest }

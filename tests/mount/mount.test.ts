@@ -227,7 +227,6 @@ describe('a mount process', needsMount, () => {
     try {
       openPoolSync(path.join(home, 'pool')).closeSync();
       mkdirSync(path.join(home, 'mount'));
-      await shell(`chown -R 65534:65534 ${home} && chmod 755 ${home}`);
       const script = `
         const { startMountProcess } = await import(${JSON.stringify(pathToFileURL(`${builtSources()}/apps/fuse/mount.js`).href)});
         const mounted = await startMountProcess({ poolPath: '${home}/pool', directory: '${home}/mount', branch: 'main' });

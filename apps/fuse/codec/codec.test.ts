@@ -232,7 +232,7 @@ describe('replies', () => {
       invalidateInode(1, 2, -1),
       invalidateEntry(1, 2, encoder.encode('n')),
       increaseEpoch(),
-      wake(),
+      wake(3, 4),
     ]) {
       const view = new DataView(bytes.buffer);
       expect(view.getUint32(0, true)).toBe(bytes.length);

@@ -38,9 +38,10 @@ export function increaseEpoch(): Uint8Array {
   return message(notification.increaseEpoch, 0).bytes;
 }
 
-/** Asks the kernel for no data of the root, so that it sends a NOTIFY_REPLY: it wakes a reader that blocks on the descriptor. */
-export function wake(): Uint8Array {
+/** Asks the kernel for no data of a regular file that it knows: it sends a NOTIFY_REPLY, which wakes whoever reads requests. */
+export function wake(nodeLow: number, nodeHigh: number): Uint8Array {
   const { bytes, view } = message(notification.retrieve, 32);
-  view.setUint32(24, 1, true);
+  view.setUint32(24, nodeLow, true);
+  view.setUint32(28, nodeHigh, true);
   return bytes;
 }

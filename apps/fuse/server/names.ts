@@ -15,7 +15,13 @@ import type { Handler, Server } from './server.ts';
 const MODE_BITS = 0o7777;
 
 function lookup(server: Server, request: Request, reply: Reply): void {
-  const attributes = server.files.lookup(server.inode, request.firstName());
+  const name = request.firstName();
+  if (server.isBell(name)) {
+    server.sendBell();
+    server.onWake?.();
+    return;
+  }
+  const attributes = server.files.lookup(server.inode, name);
   if (attributes !== undefined) {
     server.sendEntry(attributes);
     return;

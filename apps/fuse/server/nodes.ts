@@ -11,6 +11,10 @@ const INODE_HIGH_MASK = (1 << SLOT_SHIFT) - 1;
 /** Half of what 20 bits hold, so that inode numbers stay positive where they are taken as signed. */
 export const SLOT_COUNT_MAX = 1 << 19;
 
+/** The node of the bell (`transport/bell.ts`), in a slot that no branch gets. */
+export const BELL_SLOT = SLOT_COUNT_MAX - 1;
+export const BELL_INODE = 2;
+
 export function slotOf(nodeHigh: number): number {
   return nodeHigh >>> SLOT_SHIFT;
 }

@@ -11,7 +11,7 @@ import type { Pool } from '../../../src/pool/pool.ts';
 import { BranchFiles } from './branch-files.ts';
 import { BranchList } from './branch-list.ts';
 import { type FileSystem, ROOT_INODE, type StatfsNumbers } from './filesystem.ts';
-import { SLOT_COUNT_MAX } from './nodes.ts';
+import { BELL_SLOT } from './nodes.ts';
 import type { World } from './world.ts';
 
 const BLOCK_BYTES = 4096;
@@ -106,7 +106,7 @@ export class PoolWorld implements World {
   private slotFor(branch: Branch): number {
     const known = this.slotOfBranch.get(branch.id);
     if (known !== undefined) return known;
-    if (this.slots.length >= SLOT_COUNT_MAX) return 0;
+    if (this.slots.length >= BELL_SLOT) return 0;
     const slot = this.show(branch);
     this.slotOfBranch.set(branch.id, slot);
     return slot;

@@ -4,7 +4,7 @@
  * makes it throw.
  */
 import { errno, errnoOf } from '../codec/errno.ts';
-import { OPERATION_COUNT, openFlag, REQUEST_OVERHEAD_BYTES, requestHeader } from '../codec/protocol.ts';
+import { OPERATION_COUNT, openFlag, operation, REQUEST_OVERHEAD_BYTES, requestHeader } from '../codec/protocol.ts';
 import { Reply, type Validity } from '../codec/reply.ts';
 import { Request } from '../codec/request.ts';
 import { attributeHandlers } from './attributes.ts';
@@ -13,7 +13,7 @@ import type { Attributes, FileSystem } from './filesystem.ts';
 import { ROOT_INODE } from './filesystem.ts';
 import { type DirectoryHandle, listingHandlers } from './listing.ts';
 import { nameHandlers } from './names.ts';
-import { inodeOf, Nodes, nodeHighOf, nodeLowOf, slotOf } from './nodes.ts';
+import { BELL_INODE, BELL_SLOT, inodeOf, Nodes, nodeHighOf, nodeLowOf, slotOf } from './nodes.ts';
 import { sessionHandlers } from './session.ts';
 import type { World } from './world.ts';
 import { xattrHandlers } from './xattrs.ts';
@@ -58,6 +58,17 @@ interface Abandoned {
   readonly inode: number;
 }
 
+/** Requests that get no answer, not even of an error. */
+const unanswered: ReadonlySet<number> = new Set([
+  operation.forget,
+  operation.batchForget,
+  operation.interrupt,
+  operation.notifyReply,
+]);
+
+/** Requests about the mount as a whole, whatever node they name. */
+const aboutNoFile: ReadonlySet<number> = new Set([...unanswered, operation.init, operation.destroy]);
+
 /** Steps of releasing orphans that are done after one request, so that no request waits long for another's rubbish. */
 const RELEASE_STEPS = 4;
 
@@ -74,7 +85,9 @@ export class Server {
   minor = 0;
   /** Requests handled so far. */
   requests = 0;
-  /** Called when a wake-up that was asked for arrives. */
+  /** The name in the mount's root that stands for the bell; empty: none. */
+  bell: Uint8Array = new Uint8Array(0);
+  /** Called when the bell has been rung. */
   onWake: (() => void) | undefined;
   /** Sends an answer that was put off: errno, or 0. The loop sets it. */
   sendLater: (uniqueLow: number, uniqueHigh: number, errno: number) => void = () => {};
@@ -104,7 +117,7 @@ export class Server {
     else this.run(handlers[request.operation]);
     if (this.abandoned.length > 0) this.releaseSome(RELEASE_STEPS);
     reply.finish();
-    return reply.wanted ? reply.length : 0;
+    return reply.wanted && !unanswered.has(request.operation) ? reply.length : 0;
   }
 
   private run(handler: Handler | undefined): void {
@@ -117,11 +130,11 @@ export class Server {
       this.slot = slotOf(request.nodeHigh);
       this.inode = inodeOf(request.nodeLow, request.nodeHigh);
       const files = this.world.files(this.slot);
-      if (files === undefined) {
+      if (files !== undefined) this.files = files;
+      else if (!aboutNoFile.has(request.operation)) {
         reply.fail(errno.ESTALE);
         return;
       }
-      this.files = files;
       handler(this, request, reply);
     } catch (error) {
       reply.fail(errnoOf(error));
@@ -153,6 +166,20 @@ export class Server {
     }
     this.reply.entry(nodeLowOf(inode), nodeHighOf(slot, inode), attributes, validity);
     this.remember(slot, inode);
+  }
+
+  /** Whether a name is that of the bell. */
+  isBell(name: Uint8Array): boolean {
+    const { bell, slot, inode } = this;
+    if (bell.length === 0 || slot !== 0 || inode !== ROOT_INODE || name.length !== bell.length) return false;
+    return bell.every((byte, at) => name[at] === byte);
+  }
+
+  /** Answers with the bell: an empty file that is nobody's, known to the kernel for as long as it likes. */
+  sendBell(): void {
+    const root = this.files.getAttributes(ROOT_INODE);
+    const attributes: Attributes = { ...root, inode: BELL_INODE, type: 'file', mode: 0, links: 1, size: 0, pages: 0 };
+    this.reply.entry(nodeLowOf(BELL_INODE), nodeHighOf(BELL_SLOT, BELL_INODE), attributes, this.validity);
   }
 
   /** Counts a lookup, and holds the inode from the first one on. */

@@ -2,11 +2,10 @@
  * The two loops that carry requests from the kernel to the server and answers back: one that blocks its thread, and one that
  * lives in the event loop. Callers must run one loop at a time per descriptor, and must not touch the server while it blocks.
  *
- * Blocking costs half the time per request, but nothing else runs in the thread: no timers, no sockets, no promises. A wake-up
- * (`wakeUp`), which any thread may write, brings a request along, so that the loop looks up.
+ * Blocking costs half the time per request, but nothing else runs in the thread: no timers, no sockets, no promises. A ring
+ * of the bell (`bell.ts`), from any thread, brings a request along, so that the loop looks up.
  */
 import { read, readSync, writeSync } from 'node:fs';
-import { wake } from '../codec/notice.ts';
 import { REPLY_HEADER_BYTES } from '../codec/protocol.ts';
 import type { Server } from '../server/server.ts';
 
@@ -25,24 +24,15 @@ function goesOn(error: unknown): boolean {
   throw error;
 }
 
-/** Sends the reply that the server has built. ENOENT says that whoever asked has gone meanwhile. */
+/** What a reply may meet without harm: whoever asked has gone, the mount has, or the kernel does not like the answer. */
+const HARMLESS: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENODEV', 'EINTR', 'EINVAL', 'ECONNABORTED']);
+
+/** Sends the reply that the server has built. */
 function send(descriptor: number, bytes: Uint8Array, length: number): void {
   try {
     writeSync(descriptor, bytes, 0, length);
   } catch (error) {
-    const code = codeOf(error);
-    if (code !== 'ENOENT' && code !== 'ENODEV' && code !== 'EINTR') throw error;
-  }
-}
-
-/** Makes the kernel send a request that means nothing, so that whoever reads the descriptor wakes. False at the mount's end. */
-export function wakeUp(descriptor: number): boolean {
-  try {
-    const message = wake();
-    writeSync(descriptor, message, 0, message.length);
-    return true;
-  } catch {
-    return false;
+    if (!HARMLESS.has(codeOf(error))) throw error;
   }
 }
 
