@@ -330,6 +330,24 @@ test('a dropped branch says so', async () => {
   expect(() => files.readFileSync('/f')).toThrow(expect.objectContaining({ code: 'NO_SUCH_BRANCH' }));
 });
 
+test('trees are removed and listed while others do the same', async () => {
+  await using here = testPool();
+  const { files } = here;
+  const { promises } = files;
+  for (let i = 0; i < 300; i++) {
+    files.mkdirSync(`/d/${i % 7}/${i % 11}/${i}`, { recursive: true });
+    files.writeFileSync(`/d/${i % 7}/${i % 11}/${i}/f`, 'x');
+  }
+  await Promise.all([
+    promises.rm('/d', { recursive: true }),
+    promises.rm('/d', { recursive: true, force: true }),
+    promises.rm('/d/3', { recursive: true, force: true }),
+    promises.readdir('/d', { recursive: true }),
+    promises.readdir('/d', { recursive: true, withFileTypes: true }),
+  ]);
+  expect(await promises.readdir('/')).toEqual([]);
+});
+
 test('many at once', async () => {
   await using here = testPool();
   const { promises } = here.files;

@@ -69,6 +69,16 @@ function* removeOne(context: Context, target: Target, call: Call): Task<boolean>
   return true;
 }
 
+/** Some entries of a directory; of one that is gone by now, none. */
+function entriesOf(context: Context, directory: number): DirectoryEntry[] {
+  try {
+    return readDirectory(context.view, directory, undefined, ENTRIES_AT_ONCE);
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
 function* removeTree(context: Context, top: Target, call: Call): Task<void> {
   const trail: Target[] = [top];
   while (trail.length > 0) {
@@ -77,9 +87,7 @@ function* removeTree(context: Context, top: Target, call: Call): Task<void> {
       trail.pop();
       continue;
     }
-    const entries = (yield calling(call, () =>
-      readDirectory(context.view, target.inode, undefined, ENTRIES_AT_ONCE),
-    )) as DirectoryEntry[];
+    const entries = (yield calling(call, () => entriesOf(context, target.inode))) as DirectoryEntry[];
     for (const { name, inode, type } of entries) {
       const entry: Target = { parent: target.inode, name, inode, type };
       if (!(yield* removeOne(context, entry, call))) trail.push(entry);
