@@ -209,10 +209,12 @@ function checkRange(from: number, to: number): void {
   });
 }
 
-/** Moves inline content to a page, or makes room for content that starts beyond what can stay inline. */
+/** Moves inline content to pages, or makes room for content that starts beyond what can stay inline. */
 function spill(store: Store, root: Root, key: Uint8Array, old: Uint8Array, length: number): void {
   const value = new Uint8Array(pageIndex(length + PAGE_BYTES - 1) * REF);
-  if (old.length > 0) writePage(store, value, 0, 0, old);
+  for (let at = 0; at < old.length; at += PAGE_BYTES) {
+    writePage(store, value, at / PAGE_BYTES, 0, old.subarray(at, at + PAGE_BYTES));
+  }
   putCell(store, root, { key, kind: node.EXTENTS, value });
 }
 

@@ -5,6 +5,7 @@
  * first write. Nothing may fault afterwards.
  */
 
+import { PAGE_BYTES } from './bytes.ts';
 import { CONTENT_PAGES, pageIndex, partialPages } from './content-layout.ts';
 import { Fault } from './fault.ts';
 import * as node from './node.ts';
@@ -38,7 +39,9 @@ export function prepare(store: Store, root: Root, plan: Plan): void {
   const fault = new Fault('load');
   for (const range of plan.content ?? []) {
     nodes += touchPath(store, root, range.key, false);
-    data += Math.min(CONTENT_PAGES, pageIndex(range.to - 1) - pageIndex(range.from) + 2);
+    // Besides the range, inline content moves to pages when it outgrows its node.
+    const spilled = Math.ceil(store.maxInlineBytes / PAGE_BYTES);
+    data += Math.min(CONTENT_PAGES, pageIndex(range.to - 1) - pageIndex(range.from) + 1 + spilled);
     faultPartialPages(store, root, range, fault);
   }
   if (fault.data.length > 0) throw fault;
