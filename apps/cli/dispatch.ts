@@ -2,7 +2,7 @@
  * Runs one command line: finds the command, parses, runs, tells failures, returns the exit status.
  * Callers must give a world for it; nothing here may touch the process, since the command may be another process's.
  */
-import { parseArguments } from './arguments.ts';
+import { type Parsed, parseArguments } from './arguments.ts';
 import type { Command } from './command.ts';
 import { type Failure, failureOf, HandedOver } from './failure.ts';
 import { type Session, Status, usage } from './session.ts';
@@ -10,7 +10,7 @@ import { didYouMean } from './suggest.ts';
 import { entries, groups } from './table.ts';
 
 /** A session but for what the command line says. */
-export type World = Omit<Session, 'values' | 'positionals' | 'rest' | 'json'>;
+export type World = Omit<Session, 'values' | 'positionals' | 'rest' | 'json' | 'wrote'>;
 
 /** Makes the world for a command, once it is known which one it is. */
 export type MakeWorld = (command: Command | undefined, json: boolean) => World;
@@ -59,6 +59,22 @@ function wantsJson(args: readonly string[]): boolean {
   return args.slice(0, end < 0 ? args.length : end).includes('--json');
 }
 
+function sessionOf(world: World, parsed: Parsed, json: boolean): Session {
+  let wrote = false;
+  return {
+    ...world,
+    ...parsed,
+    json,
+    get wrote() {
+      return wrote;
+    },
+    write(bytes) {
+      wrote = true;
+      world.write(bytes);
+    },
+  };
+}
+
 export async function runLine(args: readonly string[], makeWorld: MakeWorld): Promise<number> {
   const [name, ...others] = args;
   let json = wantsJson(args);
@@ -77,7 +93,7 @@ export async function runLine(args: readonly string[], makeWorld: MakeWorld): Pr
     if (parsed.values.help === true) return await help(world, name);
     json = parsed.values.json === true;
     world = makeWorld(command, json);
-    return (await command.run({ ...world, ...parsed, json })) ?? Status.ok;
+    return (await command.run(sessionOf(world, parsed, json))) ?? Status.ok;
   } catch (error) {
     if (error instanceof HandedOver) return error.status;
     world.progress(undefined);

@@ -39,6 +39,7 @@ const advice: Readonly<Record<string, string>> = {
   DAMAGED: "'byre scrub' tells what is damaged and in which branches",
   ENOSPC: "'byre df' tells what uses the space; drop branches, or raise the limit with 'byre limit'",
   EDQUOT: "'byre limit' shows and changes the branch's quota",
+  STALE: 'another process went on writing meanwhile; run the command again',
   POISONED: 'what was committed before is safe',
   READ_ONLY: "fork the snapshot, and write the fork: 'byre fork SNAPSHOT BRANCH'",
   EIO: 'the disk below has failed: save what can be read',

@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { isatty } from 'node:tty';
 import type { Command } from './command.ts';
 import type { World } from './dispatch.ts';
 import type { RemoteRequest } from './served.ts';
@@ -15,7 +16,8 @@ const TERMINATED = 143;
 /** How long a command may take to end after Ctrl-C, before the process just ends. The pool is whole at any moment. */
 const GRACE_MS = 3000;
 
-async function* nothing(): AsyncGenerator<Uint8Array> {}
+/** What this is, without making the streams: that takes longer. */
+const isTerminal = { input: isatty(0), output: isatty(1), error: isatty(2) };
 
 function printable(environment: NodeJS.ProcessEnv): Record<string, string> {
   return Object.fromEntries(
@@ -34,26 +36,26 @@ function interruptible(): AbortController {
   process.on('SIGINT', end(INTERRUPTED));
   process.on('SIGTERM', end(TERMINATED));
   // Whoever reads the output may have had enough, as `head` has.
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(PIPE_CLOSED);
-      throw error;
-    });
-  }
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(PIPE_CLOSED);
+    throw error;
+  });
   return abort;
 }
 
 let askedToEnd: AbortController | undefined;
 
-function inputOf(command: Command | undefined): AsyncIterable<Uint8Array> {
-  if (command?.input === undefined || (command.input === 'answers' && !process.stdin.isTTY)) return nothing();
-  return process.stdin;
+/** Standard input, opened by the first who reads it; empty for commands that have no use for it. */
+async function* inputOf(command: Command | undefined): AsyncGenerator<Uint8Array> {
+  if (command?.input === undefined || (command.input === 'answers' && !isTerminal.input)) return;
+  yield* process.stdin;
 }
 
-function progressOn(stream: NodeJS.WriteStream): (line: string | undefined) => void {
+function progressOnTerminal(): (line: string | undefined) => void {
   let shown = false;
   return (line) => {
-    if (!stream.isTTY) return;
+    if (!isTerminal.error) return;
+    const stream = process.stderr;
     if (line !== undefined) stream.write(`\r\x1b[K${line.slice(0, Math.max(20, stream.columns - 1))}`);
     else if (shown) stream.write('\r\x1b[K');
     shown = line !== undefined;
@@ -61,7 +63,7 @@ function progressOn(stream: NodeJS.WriteStream): (line: string | undefined) => v
 }
 
 async function askTerminal(question: string, signal: AbortSignal): Promise<string | undefined> {
-  if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
+  if (!isTerminal.input || !isTerminal.error) return undefined;
   const { createInterface } = await import('node:readline/promises');
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   const closed = once(lines, 'close').then(() => undefined);
@@ -78,17 +80,15 @@ export function localWorld(command: Command | undefined, args: readonly string[]
   askedToEnd ??= interruptible();
   const { signal } = askedToEnd;
   const directory = process.cwd();
-  const columns = process.stdout.isTTY ? process.stdout.columns : undefined;
-  const interactive = process.stdin.isTTY === true && process.stderr.isTTY === true;
-  const progress = progressOn(process.stderr);
+  const columns = isTerminal.output ? process.stdout.columns : undefined;
+  const interactive = isTerminal.input && isTerminal.error;
+  const progress = progressOnTerminal();
   return {
     directory,
     environment: process.env,
     interactive,
     columns,
-    get input() {
-      return inputOf(command);
-    },
+    input: inputOf(command),
     signal,
     given: undefined,
     async handOver(poolPath) {
@@ -101,7 +101,7 @@ export function localWorld(command: Command | undefined, args: readonly string[]
         environment: printable(process.env),
         ...(columns === undefined ? {} : { columns }),
         interactive,
-        progress: process.stderr.isTTY === true,
+        progress: isTerminal.error,
       };
       const output = (bytes: Uint8Array): void => void process.stdout.write(bytes);
       const error = (bytes: Uint8Array): void => void process.stderr.write(bytes);

@@ -11,6 +11,8 @@ import { refused, type Session, usage } from './session.ts';
 import type { Target } from './target.ts';
 
 const WAIT_SECONDS = 10;
+/** A reader's commit may be overwritten by the writer while it is read: then it begins anew with the newest. */
+const READ_ATTEMPTS = 8;
 const POLL_MS_MAX = 200;
 const TELL_AFTER_MS = 1000;
 
@@ -83,23 +85,27 @@ async function workOn<T>(
 export async function withPool<T>(
   session: Session,
   options: UseOptions,
-  work: (pool: Pool) => Promise<T> | T,
+  work: (pool: Pool, poolPath: string) => Promise<T> | T,
 ): Promise<T> {
   const poolPath = await locatePool(session, options.targets);
   const { given } = session;
   if (given !== undefined) {
     if (given.poolPath !== poolPath) throw refused(`this process has ${given.poolPath} mounted, not ${poolPath}`);
-    return await workOn(session, given.pool, options, work);
+    return await workOn(session, given.pool, options, (pool) => work(pool, poolPath));
   }
-  const pool = await open(session, poolPath, options);
-  let result: T;
-  try {
-    result = await workOn(session, pool, options, work);
-  } catch (error) {
-    // The first failure is the one to tell; what comes of closing after it follows from it.
-    await pool.close().catch((_after: ByreError) => {});
-    throw error;
+  for (let attempt = 1; ; attempt++) {
+    const pool = await open(session, poolPath, options);
+    let result: T;
+    try {
+      result = await workOn(session, pool, options, (opened) => work(opened, poolPath));
+    } catch (error) {
+      // The first failure is the one to tell; what comes of closing after it follows from it.
+      await pool.close().catch((_after: ByreError) => {});
+      const isStale = isByreError(error) && error.code === 'STALE';
+      if (isStale && !session.wrote && attempt < READ_ATTEMPTS) continue;
+      throw error;
+    }
+    await pool.close();
+    return result;
   }
-  await pool.close();
-  return result;
 }

@@ -27,6 +27,8 @@ export interface Session {
   readonly given: { readonly pool: Pool; readonly poolPath: string } | undefined;
   /** Has another process that holds the pool run this command; undefined if none takes commands. For `pool.ts` alone. */
   handOver(poolPath: string): Promise<number | undefined>;
+  /** Whether anything has been written. */
+  readonly wrote: boolean;
   write(bytes: string | Uint8Array): void;
   /** A line on standard error. */
   say(line: string): void;

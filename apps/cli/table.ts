@@ -27,6 +27,14 @@ export const groups: readonly Group[] = [
     commands: [{ name: 'init', load: async () => (await import('./commands/init.ts')).init }],
   },
   {
+    title: 'Files',
+    commands: [
+      { name: 'ls', load: async () => (await import('./commands/ls.ts')).ls },
+      { name: 'cat', load: async () => (await import('./commands/cat.ts')).cat },
+      { name: 'stat', load: async () => (await import('./commands/stat.ts')).stat },
+    ],
+  },
+  {
     title: 'Branches',
     commands: [{ name: 'branches', load: async () => (await import('./commands/branches.ts')).branches }],
   },
