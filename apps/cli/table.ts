@@ -23,20 +23,54 @@ export const groups: readonly Group[] = [
     ],
   },
   {
-    title: 'Pools',
-    commands: [{ name: 'init', load: async () => (await import('./commands/init.ts')).init }],
+    title: 'Tables',
+    commands: [
+      { name: 'tables', load: async () => (await import('./commands/tables.ts')).tables },
+      { name: 'get', load: async () => (await import('./commands/get.ts')).get },
+      { name: 'set', load: async () => (await import('./commands/set.ts')).set },
+      { name: 'del', load: async () => (await import('./commands/del.ts')).del },
+      { name: 'scan', load: async () => (await import('./commands/scan.ts')).scan },
+      { name: 'load', load: async () => (await import('./commands/load.ts')).load },
+    ],
+  },
+  {
+    title: 'Branches',
+    commands: [
+      { name: 'branches', load: async () => (await import('./commands/branches.ts')).branches },
+      { name: 'fork', load: async () => (await import('./commands/fork.ts')).fork },
+      { name: 'snapshot', load: async () => (await import('./commands/fork.ts')).snapshot },
+      { name: 'rollback', load: async () => (await import('./commands/rollback.ts')).rollback },
+      { name: 'rename', load: async () => (await import('./commands/rename.ts')).rename },
+      { name: 'drop', load: async () => (await import('./commands/drop.ts')).drop },
+    ],
   },
   {
     title: 'Files',
     commands: [
       { name: 'ls', load: async () => (await import('./commands/ls.ts')).ls },
       { name: 'cat', load: async () => (await import('./commands/cat.ts')).cat },
+      { name: 'put', load: async () => (await import('./commands/put.ts')).putCommand },
+      { name: 'rm', load: async () => (await import('./commands/rm.ts')).rm },
       { name: 'stat', load: async () => (await import('./commands/stat.ts')).stat },
     ],
   },
   {
-    title: 'Branches',
-    commands: [{ name: 'branches', load: async () => (await import('./commands/branches.ts')).branches }],
+    title: 'Mounting',
+    commands: [
+      { name: 'mount', load: async () => (await import('./commands/mount.ts')).mount },
+      { name: 'umount', load: async () => (await import('./commands/mount.ts')).umount },
+    ],
+  },
+  {
+    title: 'Pools',
+    commands: [
+      { name: 'init', load: async () => (await import('./commands/init.ts')).init },
+      { name: 'df', load: async () => (await import('./commands/df.ts')).df },
+      { name: 'limit', load: async () => (await import('./commands/limit.ts')).limit },
+      { name: 'check', load: async () => (await import('./commands/check.ts')).check },
+      { name: 'scrub', load: async () => (await import('./commands/check.ts')).scrub },
+      { name: 'compact', load: async () => (await import('./commands/compact.ts')).compact },
+    ],
   },
 ];
 

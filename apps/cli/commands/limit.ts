@@ -1,0 +1,70 @@
+/**
+ * `byre limit`: how large a pool and its branches may get.
+ * A limit below what is in use is refused by the pool; a quota is not, and then nothing more can be written.
+ */
+import { takePositionals } from '../arguments.ts';
+import type { Command } from '../command.ts';
+import { showBytes, showTable } from '../format.ts';
+import { bytesOption } from '../options.ts';
+import { withPool } from '../pool.ts';
+import { type Values, writeJson } from '../session.ts';
+import { shown } from '../shown.ts';
+import { parseTarget } from '../target.ts';
+import { branchName } from '../targets.ts';
+
+/** A size, or `none`, which the pool knows as 0. */
+function limitOption(name: string, value: Values[string]): number | undefined {
+  if (value === undefined) return undefined;
+  return value === 'none' ? 0 : bytesOption(`--${name}`, value);
+}
+
+const orNone = (bytes: number | undefined): string => (bytes === undefined ? 'none' : showBytes(bytes));
+
+export const limit: Command = {
+  name: 'limit',
+  summary: 'show or set the limit of a pool, and quota and reservation of a branch',
+  usage: ['[BRANCH] [--quota=SIZE] [--reserve=SIZE]', '--pool-limit=SIZE'],
+  details: "BRANCH is main if it is left out. SIZE is such as 500M or 10G, or 'none'.",
+  options: {
+    quota: { type: 'string', value: 'SIZE', text: 'what the branch may write beyond what it shares' },
+    reserve: { type: 'string', value: 'SIZE', text: 'space that other branches leave to it' },
+    'pool-limit': { type: 'string', value: 'SIZE', text: 'how large the pool may get' },
+  },
+  examples: [
+    ['byre limit', 'shows the limits of the pool and of branch main'],
+    ['byre limit try-1 --quota=1G', 'lets the branch write 1 GiB at most'],
+    ['byre limit --pool-limit=none', 'lets the pool grow as the disk allows'],
+  ],
+  async run(session) {
+    const [typed] = takePositionals(session, ['BRANCH'], 1);
+    const { values } = session;
+    const target = parseTarget(typed ?? ':');
+    const name = typed === undefined ? branchName({ ...target, path: undefined }, '') : branchName(target, typed);
+    const quotaBytes = limitOption('quota', values.quota);
+    const reservationBytes = limitOption('reserve', values.reserve);
+    const limitBytes = limitOption('pool-limit', values['pool-limit']);
+    const isSet = [quotaBytes, reservationBytes, limitBytes].some((each) => each !== undefined);
+    await withPool(session, { mode: 'write', targets: [target] }, async (pool, poolPath) => {
+      if (limitBytes !== undefined) pool.setLimit(limitBytes);
+      if (quotaBytes !== undefined || reservationBytes !== undefined) {
+        await pool.limit(name, {
+          ...(quotaBytes === undefined ? {} : { quotaBytes }),
+          ...(reservationBytes === undefined ? {} : { reservationBytes }),
+        });
+      } else await pool.branch(name);
+      const branch = (await pool.branches()).find((each) => each.name === name);
+      const space = pool.space();
+      const now = { quotaBytes: branch?.quotaBytes, reservationBytes: branch?.reservationBytes };
+      if (session.json) writeJson(session, { pool: poolPath, limitBytes: space.limitBytes, branch: { name, ...now } });
+      else if (!isSet) {
+        const rows = [
+          ['limit of the pool', orNone(space.limitBytes)],
+          [`quota of ${shown(name)}`, orNone(now.quotaBytes)],
+          [`reserved for ${shown(name)}`, orNone(now.reservationBytes)],
+        ];
+        session.write(showTable(rows));
+      }
+    });
+    return 0;
+  },
+};

@@ -1,0 +1,112 @@
+/**
+ * `byre mount` and `byre umount`: thin commands over apps/fuse.
+ * They must run in the process that was typed: a mount is never another process's job.
+ */
+import type { Mounted } from '../../fuse/mount.ts';
+import { takePositionals } from '../arguments.ts';
+import type { Command } from '../command.ts';
+import { bytesOption } from '../options.ts';
+import { locatePool, pathOf } from '../pools.ts';
+import { refused, type Session, writeJson } from '../session.ts';
+import { shown } from '../shown.ts';
+import { parseTarget } from '../target.ts';
+import { branchName } from '../targets.ts';
+
+/** The module that runs other processes' commands in the mount process. */
+const commands = new URL(import.meta.url.endsWith('.ts') ? '../served.ts' : '../served.js', import.meta.url);
+
+function tell(session: Session, poolPath: string, branch: string | undefined, directory: string): void {
+  if (session.json) writeJson(session, { pool: poolPath, branch: branch ?? null, directory });
+  else session.write(`${shown(branch === undefined ? poolPath : `${poolPath}:${branch}`)} is at ${shown(directory)}\n`);
+}
+
+async function mounted(session: Session): Promise<void> {
+  const typed = takePositionals(session, ['DIR', 'DIR'], 1);
+  const text = typed.length > 1 ? typed[0]! : undefined;
+  const target = text === undefined ? undefined : parseTarget(text);
+  const branch = target?.branch === undefined || text === undefined ? undefined : branchName(target, text);
+  const directory = pathOf(session, typed.at(-1)!);
+  const poolPath = await locatePool(session, [target]);
+  const { values } = session;
+  const options = {
+    poolPath,
+    directory,
+    commands,
+    readOnly: values['read-only'] === true,
+    privileges: values.privileges === true,
+    writeback: values.writeback === true,
+    ...(branch === undefined ? {} : { branch }),
+    ...(values.cache === undefined ? {} : { cacheBytes: bytesOption('--cache', values.cache) }),
+  };
+  try {
+    if (values.foreground === true) {
+      const { runMountProcess } = await import('../../fuse/process.ts');
+      const { setupOf } = await import('../../fuse/mount.ts');
+      process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM');
+      await runMountProcess(setupOf(options), (where) => tell(session, poolPath, branch, where));
+    } else {
+      const { startMountProcess } = await import('../../fuse/mount.ts');
+      const { directory: where }: Mounted = await startMountProcess(options);
+      tell(session, poolPath, branch, where);
+    }
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'LOCKED') throw error;
+    throw refused(`${await whereMounted(poolPath)}${(error as Error).message}`);
+  }
+}
+
+/** Says where a pool is mounted already, if it is. */
+async function whereMounted(poolPath: string): Promise<string> {
+  const { byreMounts } = await import('../../fuse/transport/mount-table.ts');
+  const found = byreMounts().find(({ source }) => source === poolPath || source.startsWith(`${poolPath}:`));
+  if (found === undefined) return '';
+  const { directory, source } = found;
+  return `${shown(source)} is mounted at ${shown(directory)} already; unmount that first, or mount the pool without a branch to have all in one mount: `;
+}
+
+export const mount: Command = {
+  name: 'mount',
+  summary: 'mount a branch, or all branches, as a directory',
+  usage: ['[POOL:]BRANCH DIR', '[POOL] DIR'],
+  details: `Without BRANCH every branch is a directory in DIR, and snapshots are in DIR/.snapshots. It returns when the mount is
+there; a process of its own serves it until it is unmounted. Other byre commands work on the pool meanwhile.
+What it needs and promises: docs/mount.md.`,
+  options: {
+    'read-only': { type: 'boolean', short: 'r', text: 'let nobody write; any number of such mounts may be there' },
+    foreground: { type: 'boolean', short: 'f', text: 'serve the mount in this process, until Ctrl-C' },
+    privileges: { type: 'boolean', text: 'let set-uid programs and device nodes have their power' },
+    writeback: { type: 'boolean', text: 'let the kernel gather writes: faster, but a full pool is told later' },
+    cache: { type: 'string', value: 'SIZE', text: 'memory for pages of the pool; default 64M' },
+  },
+  examples: [
+    ['byre mount try-1 /mnt/work', 'mounts branch try-1 of the nearest pool'],
+    ['byre mount /mnt/pool', 'mounts all of its branches'],
+    ['byre mount work.byre:main /mnt/work', 'mounts a branch of another pool'],
+  ],
+  async run(session) {
+    await mounted(session);
+    return 0;
+  },
+};
+
+export const umount: Command = {
+  name: 'umount',
+  summary: 'unmount what byre has mounted',
+  usage: ['[--lazy] DIR'],
+  options: {
+    lazy: { type: 'boolean', short: 'l', text: 'also if something in it is in use: the name goes now, the rest later' },
+  },
+  examples: [['byre umount /mnt/work', 'commits, unmounts, and ends the process that served it']],
+  async run(session) {
+    const [typed] = takePositionals(session, ['DIR']);
+    const directory = pathOf(session, typed!);
+    const { cleanStale, detach } = await import('../../fuse/transport/attach.ts');
+    const { findMount } = await import('../../fuse/transport/mount-table.ts');
+    const wasDead = await cleanStale(directory);
+    const found = findMount(directory);
+    if (found === undefined && !wasDead) throw refused(`byre has nothing mounted at ${shown(directory)}`);
+    if (found !== undefined) await detach(found.directory, { lazy: session.values.lazy === true });
+    if (session.json) writeJson(session, { directory, wasDead });
+    return 0;
+  },
+};
