@@ -345,6 +345,13 @@ export function valueLength(store: Store, frame: number, slot: number): number {
   return readU16(store.nodes.u8, cellAt(store, frame, slot)) & LENGTH_MASK;
 }
 
+/** Where a leaf cell's value ends within its node. */
+export function valueEnd(store: Store, frame: number, slot: number): number {
+  const { u8 } = store.nodes;
+  const at = cellAt(store, frame, slot);
+  return at + 2 + suffixLength(store, frame, slot) + (readU16(u8, at) & LENGTH_MASK) - frame * store.nodeBytes;
+}
+
 /** True if a slot's head is not that of its key. */
 export function headFlaw(store: Store, frame: number, slot: number): boolean {
   const key = keyOf(store, frame, slot);

@@ -16,11 +16,24 @@ export interface Range {
   readonly reverse?: boolean | undefined;
 }
 
+/** After so many values of one leaf its bytes are copied once, for all that may follow. */
+const SINGLE_COPIES = 4;
+
 /** A cell under the cursor. */
 export class Entry {
   store!: Store;
   frame = 0;
   slot = 0;
+  private copies = 0;
+  private leaf: Uint8Array | undefined;
+
+  /** Goes to a leaf. */
+  enter(store: Store, frame: number): void {
+    this.store = store;
+    this.frame = frame;
+    this.copies = 0;
+    this.leaf = undefined;
+  }
 
   /** A copy of the key. */
   key(): Uint8Array {
@@ -29,7 +42,11 @@ export class Entry {
 
   /** A copy of the inline value, or of the page references of an extents value. */
   value(): Uint8Array {
-    return node.copyValue(this.store, this.frame, this.slot);
+    const { store, frame, slot } = this;
+    if (++this.copies <= SINGLE_COPIES) return node.copyValue(store, frame, slot);
+    this.leaf ??= store.nodes.bytes(frame).slice();
+    const end = node.valueEnd(store, frame, slot);
+    return this.leaf.subarray(end - node.valueLength(store, frame, slot), end);
   }
 
   /** The value, lent for the visit. */
@@ -58,8 +75,7 @@ export function scan(store: Store, root: Root, range: Range, visit: (entry: Entr
   const next = separator;
   const low = from === undefined ? 0 : node.searchLeaf(store, frame, from);
   const high = to === undefined ? node.cellCount(store, frame) : node.searchLeaf(store, frame, to);
-  entry.store = store;
-  entry.frame = frame;
+  entry.enter(store, frame);
   if (reverse) {
     for (let slot = high - 1; slot >= low; slot--) {
       entry.slot = slot;
