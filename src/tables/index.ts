@@ -4,7 +4,9 @@
  */
 import type { Branch } from '../pool/branch.ts';
 import { targetOf } from './branch-target.ts';
-import { nextTable } from './ops/catalogue.ts';
+import { nextTable, readRecord } from './ops/catalogue.ts';
+import type { IndexDefinition } from './ops/index-definition.ts';
+import { TableLayout } from './ops/layout.ts';
 import { Table, type TableOptions } from './table.ts';
 
 export type { RowChange } from './changes.ts';
@@ -60,4 +62,26 @@ export function tableNamesSync(branch: Branch): string[] {
     names.push(found.name);
     from = found.next;
   }
+}
+
+/** What a table is, without opening it. */
+export interface TableDescription {
+  readonly name: string;
+  /** The codec of its values. */
+  readonly values: string;
+  readonly indexes: readonly IndexDefinition[];
+}
+
+/** Undefined if there is no such table. */
+export function describeTable(branch: Branch, name: string): Promise<TableDescription | undefined> {
+  return branch.run(() => describe(branch, name));
+}
+
+export function describeTableSync(branch: Branch, name: string): TableDescription | undefined {
+  return branch.runSync(() => describe(branch, name));
+}
+
+function describe(branch: Branch, name: string): TableDescription | undefined {
+  const record = readRecord(branch.store, branch.root, new TableLayout(name, branch.store.maxKeyBytes));
+  return record && { name, ...record };
 }

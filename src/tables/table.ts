@@ -52,7 +52,8 @@ export class Table<Value> {
   readonly name: string;
   private readonly target: Target;
   private readonly schema: Schema<Value>;
-  private readonly codec: Codec<Value>;
+  /** How its values are stored. */
+  readonly codec: Codec<Value>;
   /** The record has been seen and found to be what this handle says. */
   private checked = false;
 

@@ -1,0 +1,37 @@
+/**
+ * `byre del`: removes rows.
+ * All or none of them; rows that are not there are told by the exit status.
+ */
+import { transaction } from '../../../src/tables/index.ts';
+import type { Command } from '../command.ts';
+import { withPool } from '../pool.ts';
+import { openTable, parseKey } from '../rows.ts';
+import { Status, usage } from '../session.ts';
+import { parseTarget } from '../target.ts';
+
+export const del: Command = {
+  name: 'del',
+  summary: 'remove rows from a table',
+  usage: ['[BRANCH]:TABLE KEY...'],
+  details: 'KEY is as for `byre get`. The status is 1 if any row was missing.',
+  examples: [['byre del main:users ada bo', 'removes two rows']],
+  async run(session) {
+    const [typed, ...keys] = session.positionals;
+    if (typed === undefined || keys.length === 0) throw usage('TABLE or KEY is missing');
+    const target = parseTarget(typed);
+    return await withPool(session, { mode: 'write', targets: [target] }, async (pool) => {
+      const { branch, table } = await openTable(pool, target);
+      const missing = await transaction(
+        branch,
+        async (one) => {
+          const rows = one.table(table.name, { values: table.codec });
+          let count = 0;
+          for (const key of keys) if (!(await rows.delete(parseKey(key)))) count++;
+          return count;
+        },
+        { durability: 'none' },
+      );
+      return missing > 0 ? Status.no : Status.ok;
+    });
+  },
+};

@@ -1,0 +1,35 @@
+/**
+ * `byre get`: the values of rows.
+ * A row that is not there is no failure of the program, but told by its exit status.
+ */
+import type { Command } from '../command.ts';
+import { withPool } from '../pool.ts';
+import { formOf, line, openTable, parseKey } from '../rows.ts';
+import { Status, usage } from '../session.ts';
+import { parseTarget } from '../target.ts';
+
+export const get: Command = {
+  name: 'get',
+  summary: 'print the values of rows of a table',
+  usage: ['[BRANCH]:TABLE KEY...'],
+  details: `A KEY is JSON, or, where it is no JSON, the text itself: 7, true, ada, '["eu", 7]'. What JSON lacks stands as
+{"$bytes": BASE64}, {"$date": TEXT}, {"$bigint": TEXT} and {"$number": "NaN"}. Values are printed as JSON, one a line; the status is 1
+if any row is missing, which prints nothing.`,
+  options: { raw: { type: 'boolean', text: 'print text and bytes as they are, without a line end' } },
+  examples: [['byre get main:users ada', 'prints the row of table users under the key "ada"']],
+  async run(session) {
+    const [typed, ...keys] = session.positionals;
+    if (typed === undefined || keys.length === 0) throw usage('TABLE or KEY is missing');
+    const target = parseTarget(typed);
+    return await withPool(session, { mode: 'read', targets: [target] }, async (pool) => {
+      const { table, values } = await openTable(pool, target);
+      const found = await table.getMany(keys.map(parseKey));
+      for (const value of found) {
+        if (value === undefined) continue;
+        const isRaw = session.values.raw === true && (typeof value === 'string' || value instanceof Uint8Array);
+        session.write(isRaw ? value : line(value, formOf(values)));
+      }
+      return found.includes(undefined) ? Status.no : Status.ok;
+    });
+  },
+};
