@@ -82,7 +82,7 @@ function* mergeOld(merging: Merging, inode: number): Job<void> {
   const triple: Triple = { base: inode, ...sides };
   if (sides.ours !== 0 && sides.theirs !== 0) return yield* mergeBoth(merging, triple);
   if (sides.theirs === 0) {
-    if (sides.ours === inode) yield* removedByTheirs(merging, inode);
+    if (sides.ours === inode || record.type === 'file') yield* removedByTheirs(merging, inode, sides.ours);
     return;
   }
   // Ours removed it. A directory that theirs made anew has its turn among the new ones.
@@ -101,7 +101,7 @@ function* mergeBoth(merging: Merging, triple: Triple): Job<void> {
   if (isUntouched && theirs !== inode) {
     const record = yield* perform(() => alive(base, inode));
     // A file that was saved over, and that ours left alone, is simply replaced by the new one.
-    if (record?.type === 'file') return yield* removedByTheirs(merging, inode);
+    if (record?.type === 'file') return yield* removedByTheirs(merging, inode, inode);
   }
   if (isUntouched && theirs === inode) yield* carry(merging, inode);
   else yield* mergeData(merging, triple);

@@ -67,7 +67,7 @@ export function* bring(merging: Merging, inode: number): Job<number> {
   for (const { parent, name } of yield* perform(() => allLinks(theirs, inode))) {
     const directory = yield* directoryInWork(merging, parent);
     if (directory === 0) continue;
-    const room = yield* makeRoom(merging, { parent: directory, name }, inode, placed, true);
+    const room = yield* makeRoom(merging, { parent: directory, name }, inode, placed);
     if (room === 'declined' || room === 'here') continue;
     if (room !== 'free') placed = placed === 0 ? room.as : placed;
     else if (placed === 0) {
@@ -82,26 +82,23 @@ export function* bring(merging: Merging, inode: number): Job<number> {
 }
 
 /** Frees a name in `work` for an inode of theirs, if it may have it. `own` is what it is in `work`, or 0. */
-function* makeRoom(merging: Merging, place: Link, inode: number, own: number, isNew: boolean): Job<Room> {
-  const { base, theirs, work, settled } = merging;
+function* makeRoom(merging: Merging, place: Link, inode: number, own: number): Job<Room> {
+  const { work, settled } = merging;
   for (;;) {
     const occupant = yield* perform(() => findEntry(work, place.parent, place.name));
     if (occupant === undefined) return 'free';
     const { inode: other, type } = occupant;
     if (other === own) return 'here';
-    const { leaves, lives } = yield* perform(() => ({
-      leaves: alive(base, other) !== undefined && hasLink(base, other, place) && !hasLink(theirs, other, place),
-      lives: alive(theirs, other) !== undefined,
-    }));
+    const { old, leaves, lives } = yield* perform(() => inTheirs(merging, other, place));
     if (leaves && !settled.has(other)) {
       if (lives || type === 'directory') {
         yield* putAside(merging, other, place);
         continue;
       }
-      yield* removedByTheirs(merging, other);
+      yield* removedByTheirs(merging, old, other);
       if (!settled.has(other)) continue;
     }
-    if (isNew && (yield* isAlike(merging, inode, occupant))) return { as: other };
+    if (yield* isAlike(merging, inode, occupant)) return { as: other };
     const choice = yield* decide(merging, { kind: 'add/add', base: 0, ours: other, theirs: inode });
     if (choice === 'ours') return 'declined';
     if (lives) yield* putAside(merging, other, place);
@@ -110,11 +107,23 @@ function* makeRoom(merging: Merging, place: Link, inode: number, own: number, is
   }
 }
 
-/** Whether an inode of theirs and one in `work` may as well be one: two directories, or the same bytes, target or device. */
-function* isAlike({ theirs, work }: Merging, inode: number, occupant: EntryTarget): Job<boolean> {
-  const own = yield* perform(() => alive(theirs, inode));
-  const other = yield* perform(() => alive(work, occupant.inode));
-  if (own === undefined || other === undefined || own.type !== other.type) return false;
+/** What theirs did with an inode of `work` that has a name there: took that name away, and keeps it under another? */
+function inTheirs({ base, ours, theirs }: Merging, inode: number, place: Link) {
+  // A file that ours saved over is to theirs the one that was there before.
+  const old = alive(base, inode) === undefined ? predecessor(base, ours, inode) : inode;
+  const lives = alive(theirs, old) !== undefined;
+  const leaves = old !== 0 && hasLink(base, old, place) && !hasLink(theirs, old, place);
+  return { old, leaves, lives };
+}
+
+/** Whether two new inodes, of theirs and in `work`, may as well be one: directories, or the same bytes, target or device. */
+function* isAlike({ base, theirs, work }: Merging, inode: number, occupant: EntryTarget): Job<boolean> {
+  const { own, other, isOld } = yield* perform(() => ({
+    own: alive(theirs, inode),
+    other: alive(work, occupant.inode),
+    isOld: alive(base, inode) !== undefined || alive(base, occupant.inode) !== undefined,
+  }));
+  if (isOld || own === undefined || other === undefined || own.type !== other.type) return false;
   switch (own.type) {
     case 'file': {
       const file = { tree: theirs, inode, size: own.size };
@@ -127,14 +136,17 @@ function* isAlike({ theirs, work }: Merging, inode: number, occupant: EntryTarge
   }
 }
 
-/** Theirs removed an inode of the base: it goes from `work` as well, unless ours changed it and is to win. */
-export function* removedByTheirs(merging: Merging, inode: number): Job<void> {
+/**
+ * Theirs removed an inode of the base: it goes from `work` as well, unless ours changed it and is to win. `inode` is what ours has
+ * in its place, if another.
+ */
+export function* removedByTheirs(merging: Merging, old: number, inode: number): Job<void> {
   const { base, ours, work } = merging;
   const record = yield* perform(() => alive(work, inode));
   if (record === undefined || merging.settled.has(inode)) return;
-  const isChanged = yield* meantToChange(base, ours, inode);
+  const isChanged = inode !== old || (yield* meantToChange(base, ours, inode));
   if (isChanged) {
-    const choice = yield* decide(merging, { kind: 'delete/change', base: inode, ours: inode, theirs: 0 });
+    const choice = yield* decide(merging, { kind: 'delete/change', base: old, ours: inode, theirs: 0 });
     if (choice === 'ours') {
       merging.settled.add(inode);
       return;
@@ -194,7 +206,7 @@ function* mergeFileNames(merging: Merging, triple: Triple, names: NameChanges): 
     undone = without(names.wonByOurs, wanted);
   }
   for (const place of beyondOurs) {
-    const room = yield* makeRoom(merging, place, triple.theirs, inode, false);
+    const room = yield* makeRoom(merging, place, triple.theirs, inode);
     if (room === 'free') yield* perform(() => link(work, inode, place.parent, place.name));
   }
   const waiting = yield* placeAside(merging, inode);
@@ -223,7 +235,7 @@ function* moveDirectory(merging: Merging, triple: Triple, names: NameChanges): J
     parent === 0 ||
     (movedTo !== undefined && (yield* decide(merging, { kind: 'rename/rename', ...triple })) === 'ours') ||
     !(yield* breakCircle(merging, triple, parent)) ||
-    (yield* makeRoom(merging, place, triple.theirs, inode, false)) === 'declined' ||
+    (yield* makeRoom(merging, place, triple.theirs, inode)) === 'declined' ||
     // What made room may have moved or removed the new parent itself.
     (yield* perform(() => alive(work, parent) === undefined || isWithin(work, parent, inode)));
   if (declined) {
@@ -292,11 +304,14 @@ function* removeIfEmpty({ work, doomed, settled }: Merging, inode: number): Job<
 
 /** Puts what was put aside where theirs has it, or where ours had it, or at last in root under a name of its own. */
 function* findPlace(merging: Merging, inode: number): Job<void> {
-  const { ours, theirs, work } = merging;
-  const wishes = yield* perform(() => [
-    ...(alive(theirs, inode) === undefined ? [] : allLinks(theirs, inode)),
-    ...(alive(ours, inode) === undefined ? [] : allLinks(ours, inode)),
-  ]);
+  const { base, ours, theirs, work } = merging;
+  const wishes = yield* perform(() => {
+    const old = alive(base, inode) === undefined ? predecessor(base, ours, inode) : inode;
+    return [
+      ...(alive(theirs, old) === undefined ? [] : allLinks(theirs, old)),
+      ...(alive(ours, inode) === undefined ? [] : allLinks(ours, inode)),
+    ];
+  });
   const isDirectory = (yield* perform(() => alive(work, inode)))?.type === 'directory';
   for (const { parent, name } of wishes) {
     const directory = merging.directories.get(parent) ?? parent;
