@@ -5,7 +5,6 @@ import {
   existsSync,
   linkSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -13,11 +12,11 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { compareTrees } from '../../tests/host/compare-trees.ts';
 import { makeSampleTree } from '../../tests/host/sample-tree.ts';
+import { scratchDirectory } from '../../tests/host/scratch.ts';
 import { memoryDevice } from '../pool/memory-device.ts';
 import { openPoolSync } from '../pool/open-pool.ts';
 import type { Pool } from '../pool/pool.ts';
@@ -36,7 +35,7 @@ const copy = (name: string) => path.join(work, 'copy', name);
 const settled = { settled: true, trusted: true } as const;
 
 beforeEach(() => {
-  work = mkdtempSync(path.join(tmpdir(), 'byre-apply-'));
+  work = scratchDirectory('apply');
   pool = openPoolSync(memoryDevice());
   mkdirSync(at('real'));
   makeSampleTree(at('real'));
