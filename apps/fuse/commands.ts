@@ -9,8 +9,7 @@ import type { EngineCommand, FromEngine, RunCommand, ToEngine } from './setup.ts
 export interface CommandsOptions {
   readonly pool: Pool;
   readonly poolPath: string;
-  /** URL of the module that runs commands. */
-  readonly module: string | undefined;
+  readonly runCommand: RunCommand | undefined;
   readonly say: (message: FromEngine) => void;
   /** The branches that the kernel may know something of. */
   readonly shown: () => { slot: number; branch: Branch }[];
@@ -90,9 +89,8 @@ export class Commands {
   }
 
   private async run(message: Extract<ToEngine, { readonly kind: 'command' }>, running: Running): Promise<number> {
-    const { pool, poolPath, module, say } = this.options;
-    if (module === undefined) throw new Error('this process mounts the pool but takes no commands');
-    const { runCommand } = (await import(module)) as { runCommand: RunCommand };
+    const { pool, poolPath, runCommand, say } = this.options;
+    if (runCommand === undefined) throw new Error('this process mounts the pool but takes no commands');
     const before = await this.fingerprints();
     try {
       return await runCommand({

@@ -1,7 +1,7 @@
 /**
  * The thread of a mount process that holds the pool and serves the mount by the blocking loop. While commands run or a commit is
  * being flushed it serves in the event loop instead, so that both go on.
- * It is started by `process.ts` as a worker; whatever is said to it must be followed by a ring of the bell.
+ * A worker module must call `runEngine` and do nothing else; whatever is said to the worker must be followed by a ring of the bell.
  */
 import { closeSync } from 'node:fs';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
@@ -11,7 +11,7 @@ import { Commands } from './commands.ts';
 import { Invalidator } from './server/invalidator.ts';
 import { PoolWorld } from './server/pool-world.ts';
 import { Server } from './server/server.ts';
-import type { FromEngine, MountSetup, ToEngine } from './setup.ts';
+import type { FromEngine, MountSetup, RunCommand, ToEngine } from './setup.ts';
 import { Bell } from './transport/bell.ts';
 import { serveBlocking, serveEvents } from './transport/loop.ts';
 import { Notifier } from './transport/notifier.ts';
@@ -40,7 +40,7 @@ class Engine {
   private woken = false;
   private quitting = false;
 
-  constructor(data: EngineData) {
+  constructor(data: EngineData, runCommand: RunCommand | undefined) {
     this.setup = data.setup;
     this.port = data.port;
     this.activity = data.activity;
@@ -62,7 +62,7 @@ class Engine {
     this.commands = new Commands({
       pool: this.pool,
       poolPath,
-      module: this.setup.commands,
+      runCommand,
       say: (message) => this.say(message),
       shown: () => this.world.shown(),
       changed: (slot) => this.invalidator?.changed(slot, undefined),
@@ -130,12 +130,14 @@ class Engine {
   }
 }
 
-function start(data: EngineData): void {
+/** What a mount process's second thread does. `runCommand` runs commands of the control socket; without it they are refused. */
+export function runEngine(runCommand?: RunCommand): void {
+  const data = workerData as EngineData;
   // Errors here answer requests; nobody reads their stacks.
   Error.stackTraceLimit = 0;
   let engine: Engine;
   try {
-    engine = new Engine(data);
+    engine = new Engine(data, runCommand);
   } catch (error) {
     const { code, message } = error as { code?: string; message: string };
     data.port.postMessage({ kind: 'failed', code: code ?? 'INTERNAL', message } satisfies FromEngine);
@@ -153,5 +155,3 @@ function start(data: EngineData): void {
     );
   });
 }
-
-start(workerData as EngineData);

@@ -111,8 +111,8 @@ export interface MountProcessOptions extends MountOptions {
   readonly directory: string;
   /** Memory of the mount process for resident pages. */
   readonly cacheBytes?: number;
-  /** URL of the module that runs commands which come over the control socket (`setup.ts`). */
-  readonly commands?: string | URL;
+  /** URL of a module that calls `runEngine` (`engine.ts`) with what runs commands; by default the mount takes none. */
+  readonly engine?: string | URL;
 }
 
 /** The setup of a mount process from a caller's options. */
@@ -126,7 +126,7 @@ export function setupOf(options: MountProcessOptions): MountSetup {
     writeback: options.writeback === true,
     cacheBytes: options.cacheBytes,
     bell: `.byre-bell-${randomUUID()}`,
-    commands: options.commands === undefined ? undefined : String(options.commands),
+    engine: options.engine === undefined ? undefined : String(options.engine),
   };
 }
 
@@ -171,7 +171,7 @@ export type MountBranchOptions = MountOptions & {
   readonly branch: string;
   readonly directory: string;
   readonly cacheBytes?: number;
-  readonly commands?: string | URL;
+  readonly engine?: string | URL;
 } & ({ readonly pool: Pool } | { readonly poolPath: string });
 
 /** Mounts one branch: the seam for whoever wants a directory and does not care who serves it. */

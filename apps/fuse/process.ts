@@ -16,8 +16,9 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** How long a mount that is in use keeps its process after it was told to end by a signal, before it is cut off. */
 const LAZY_END_MS = 60_000;
 
-function engineUrl(): URL {
-  return new URL(import.meta.url.endsWith('.ts') ? './engine.ts' : './engine.js', import.meta.url);
+function engineUrl(setup: MountSetup): URL {
+  if (setup.engine !== undefined) return new URL(setup.engine);
+  return new URL(import.meta.url.endsWith('.ts') ? './engine-main.ts' : './engine-main.js', import.meta.url);
 }
 
 class MountProcess {
@@ -46,7 +47,7 @@ class MountProcess {
     });
     // Whoever starts the process waits for `mount` first; until then nobody looks.
     this.ended.catch(() => {});
-    this.worker = new Worker(engineUrl(), { workerData: data, transferList: [channel.port2] });
+    this.worker = new Worker(engineUrl(setup), { workerData: data, transferList: [channel.port2] });
     this.worker.once('error', (error) => this.fail(error));
     this.port.on('message', (message: FromEngine) => this.take(message));
   }

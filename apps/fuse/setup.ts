@@ -16,8 +16,8 @@ export interface MountSetup {
   readonly cacheBytes: number | undefined;
   /** Name of the bell: nobody can guess it. */
   readonly bell: string;
-  /** URL of a module whose `runCommand` runs commands that come over the control socket; none: they are refused. */
-  readonly commands: string | undefined;
+  /** URL of the module for the engine's thread; none: the one that takes no commands. */
+  readonly engine: string | undefined;
 }
 
 /** To the thread that holds the pool. */
@@ -36,7 +36,7 @@ export type FromEngine =
   | { readonly kind: 'output' | 'error'; readonly id: number; readonly bytes: Uint8Array }
   | { readonly kind: 'exit'; readonly id: number; readonly status: number };
 
-/** A command as the module named by `MountSetup.commands` gets it. */
+/** A command as the engine's thread gets it. */
 export interface EngineCommand {
   readonly request: CommandRequest;
   /** The open pool: it must not be closed, nor opened again by its path. */

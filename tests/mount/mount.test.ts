@@ -1,17 +1,14 @@
 /** The life of mounts: how they begin, how each hand ends them, commands while they last, and what a killed one leaves. */
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { ask } from '../../apps/fuse/control.ts';
-import { type Mounted, mountPool } from '../../apps/fuse/mount.ts';
 import { attach, cleanStale, detach } from '../../apps/fuse/transport/attach.ts';
 import { byreMounts, parseMountTable } from '../../apps/fuse/transport/mount-table.ts';
 import { openPoolSync } from '../../src/pool/open-pool.ts';
-import type { Pool } from '../../src/pool/pool.ts';
 import { needs } from '../needs.ts';
 import {
   builtSources,
@@ -21,19 +18,10 @@ import {
   needsMount,
   run,
   shell,
+  until,
   verifyPool,
   withMount,
 } from './mounted.ts';
-
-const decoder = new TextDecoder();
-
-async function until(what: () => boolean | Promise<boolean>, seconds = 20): Promise<void> {
-  for (const end = Date.now() + seconds * 1000; Date.now() < end; ) {
-    if (await what()) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error('it did not happen in time');
-}
 
 function isMounted(directory: string): boolean {
   return byreMounts().some((entry) => entry.directory === directory);
@@ -242,179 +230,6 @@ describe('a mount process', needsMount, () => {
     } finally {
       rmSync(home, { recursive: true, force: true });
     }
-  });
-});
-
-describe('the control socket', needsMount, () => {
-  const module = `
-    export async function runCommand(command) {
-      const [word, ...rest] = command.request.arguments;
-      const say = (text) => command.output(new TextEncoder().encode(text));
-      if (word === 'fork') await command.pool.fork(rest[0], rest[1]);
-      else if (word === 'rollback') await command.pool.rollback(rest[0], rest[1]);
-      else if (word === 'snapshot') await command.pool.snapshot(rest[0], rest[1]);
-      else if (word === 'where') say(command.request.directory);
-      else if (word === 'upper') for await (const piece of command.input) say(new TextDecoder().decode(piece).toUpperCase());
-      else if (word === 'wait') await new Promise((resolve) => command.signal.addEventListener('abort', resolve));
-      else throw new Error('no such command: ' + word);
-      return rest.length;
-    }`;
-  const commands = `data:text/javascript,${encodeURIComponent(module)}`;
-
-  async function command(poolPath: string, list: string[], input?: string, signal?: AbortSignal) {
-    let output = '';
-    let error = '';
-    const status = await ask(
-      poolPath,
-      { arguments: list, directory: '/here', environment: {} },
-      {
-        output: (bytes) => {
-          output += decoder.decode(bytes);
-        },
-        error: (bytes) => {
-          error += decoder.decode(bytes);
-        },
-        ...(signal === undefined ? {} : { signal }),
-        ...(input === undefined
-          ? {}
-          : {
-              input: (async function* () {
-                for (const piece of input) yield new TextEncoder().encode(piece);
-              })(),
-            }),
-      },
-    );
-    return { status, output, error };
-  }
-
-  test('commands run where the pool is, while the mount is used', { timeout: 60_000 }, async () => {
-    await withMount(
-      async ({ poolPath, directory }) => {
-        expect(await command(poolPath, ['where', 'x'])).toEqual({ status: 1, output: '/here', error: '' });
-        expect(await command(poolPath, ['upper'], 'abc')).toEqual({ status: 0, output: 'ABC', error: '' });
-        expect(await command(poolPath, ['nothing'])).toEqual({
-          status: 1,
-          output: '',
-          error: 'byre: no such command: nothing\n',
-        });
-        await shell(`echo one > ${directory}/main/file`);
-        const busy = shell(
-          `for i in $(seq 1 400); do echo $i > ${directory}/work/f$i; done; ls ${directory}/work | wc -l`,
-        );
-        for (let index = 0; index < 10; index++) await command(poolPath, ['fork', 'main', `fork${index}`]);
-        expect(await shell(`cat ${directory}/fork7/file; ls ${directory}`)).toMatch(/^one\nfork0\nfork1\n/);
-        expect(await busy).toBe('400\n');
-        const cancel = new AbortController();
-        const waiting = command(poolPath, ['wait'], undefined, cancel.signal);
-        expect(await shell(`cat ${directory}/main/file`)).toBe('one\n');
-        cancel.abort();
-        expect((await waiting).status).toBe(0);
-        expect((await stat(`${poolPath}.sock`)).mode & 0o777).toBe(0o600);
-      },
-      { allBranches: true, commands },
-    );
-  });
-
-  test('after a rollback nothing of before is seen', async () => {
-    await withMount(
-      async ({ poolPath, directory }) => {
-        await shell('echo one > file; mkdir dir; echo same > dir/same; sync', { cwd: directory });
-        await command(poolPath, ['snapshot', 'work', 'before']);
-        await shell('echo two > file; rm -r dir; echo new > new; cat file new; stat -c %s file', { cwd: directory });
-        await command(poolPath, ['rollback', 'work', 'before']);
-        await until(async () => (await shell('cat file', { cwd: directory })) === 'one\n', 5);
-        expect(await shell('cat dir/same; ls', { cwd: directory })).toBe('same\ndir\nfile\n');
-      },
-      { commands },
-    );
-  });
-
-  test('without a listener there is no answer, and none is waited for', async () => {
-    expect(
-      await ask('/tmp/no-such-pool', { arguments: [], directory: '/', environment: {} }, { output() {}, error() {} }),
-    ).toBeUndefined();
-  });
-
-  test('whoever talks nonsense is hung up on, and the mount lives', async () => {
-    await withMount(async ({ poolPath, directory }) => {
-      const { connect } = await import('node:net');
-      for (const text of [
-        'nonsense\n',
-        '{"arguments": 5}\n',
-        '[]\n',
-        `${'x'.repeat(5 << 20)}`,
-        '{"arguments": [], "directory"',
-      ]) {
-        const socket = connect(`${poolPath}.sock`);
-        socket.on('error', () => {});
-        socket.end(text);
-        await new Promise((resolve) => socket.once('close', resolve));
-      }
-      await shell('echo alive > file', { cwd: directory });
-    });
-  });
-});
-
-describe('a mount in this process', needsMount, () => {
-  async function mountedHere(use: (pool: Pool, mounted: Mounted) => Promise<void>, branch?: string): Promise<void> {
-    const home = mkdtempSync(path.join(tmpdir(), 'byre-mount-'));
-    const directory = path.join(home, 'mount');
-    mkdirSync(directory);
-    const pool = openPoolSync(path.join(home, 'pool'));
-    try {
-      const mounted = await mountPool(pool, directory, branch === undefined ? {} : { branch });
-      try {
-        await use(pool, mounted);
-      } finally {
-        await run('umount', ['-l', directory]);
-        await mounted.ended;
-      }
-      expect(pool.checkSync().ok).toBe(true);
-    } finally {
-      pool.closeSync();
-      rmSync(home, { recursive: true, force: true });
-    }
-  }
-
-  test('the process goes on using the pool', async () => {
-    await mountedHere(async (pool, { directory }) => {
-      await shell('mkdir main/d && echo text > main/d/f', { cwd: directory });
-      await pool.fork('main', 'copy');
-      await writeFile(`${directory}/copy/d/f`, 'other');
-      expect(await shell('cat main/d/f copy/d/f && ls', { cwd: directory })).toBe('text\nothercopy\nmain\n');
-      const syncing = Array.from({ length: 8 }, (_, index) =>
-        shell(`echo ${index} > ${directory}/main/s${index} && sync ${directory}/main/s${index}`),
-      );
-      await Promise.all(syncing);
-      expect(pool.dirty).toBe(false);
-    });
-  });
-
-  test('a rollback is seen with the next request', async () => {
-    await mountedHere(async (pool, { directory }) => {
-      await shell('echo one > file', { cwd: directory });
-      await pool.snapshot('main', 'before');
-      await shell('echo second > file && echo new > other && cat file other', { cwd: directory });
-      await pool.rollback('main', 'before');
-      await until(async () => (await shell('cat file', { cwd: directory })) === 'one\n', 5);
-      await until(async () => (await shell('ls', { cwd: directory })) === 'file\n', 5);
-    }, 'main');
-  });
-
-  test('unmounting by another hand ends it, too', async () => {
-    await mountedHere(async (_pool, mounted) => {
-      await shell(`umount ${mounted.directory}`);
-      await mounted.ended;
-    }, 'main');
-  });
-
-  test('hostile answers to the kernel are not ours: a second mount over the first works, and both end', async () => {
-    await mountedHere(async (pool, mounted) => {
-      const second = await mountPool(pool, mounted.directory, { branch: 'main' });
-      await shell('echo x > file', { cwd: second.directory });
-      await second.unmount();
-      expect(await readdir(mounted.directory)).toEqual(['file']);
-    }, 'main');
   });
 });
 

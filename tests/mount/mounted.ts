@@ -192,3 +192,12 @@ export async function withMount(
     await mount.close();
   }
 }
+
+/** Waits until something is so, asked again and again. */
+export async function until(what: () => boolean | Promise<boolean>, seconds = 20): Promise<void> {
+  for (const end = Date.now() + seconds * 1000; Date.now() < end; ) {
+    if (await what()) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error('it did not happen in time');
+}

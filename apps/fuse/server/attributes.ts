@@ -1,6 +1,6 @@
 /**
  * Requests about attributes: reading and changing them, and reading a symbolic link.
- * Whether the caller may is the kernel's to decide; what a change implies (set-id bits) arrives as a flag of the request.
+ * Handlers must not ask whether the caller may: the kernel decides, and what a change implies (set-id bits) is a flag of the request.
  */
 import { errno } from '../codec/errno.ts';
 import { operation, setattrIn, setattrValid } from '../codec/protocol.ts';

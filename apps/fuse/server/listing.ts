@@ -1,6 +1,7 @@
 /**
  * Requests about directory contents. The protocol continues a listing by a number (cookie), the files face by a name: each open
- * directory keeps the names behind its cookies, so that a listing goes on rightly while entries come and go.
+ * directory keeps the names behind its cookies, so that a listing goes on rightly while entries come and go. A cookie must never
+ * change its meaning while the directory is open.
  */
 import { errno } from '../codec/errno.ts';
 import { appendBareRecord, appendFullRecord, appendRecord, recordBytes } from '../codec/listing.ts';

@@ -1,6 +1,7 @@
 /**
  * Requests about names: looking one up, and making, linking, removing and renaming what it stands for.
- * New nodes belong to whoever asked; what a directory's sgid bit changes about that, the files face knows.
+ * New nodes belong to whoever asked; what a directory's sgid bit changes about that, the files face knows. Handlers must hand every inode
+ * that loses its last name to `Server.orphan`.
  */
 
 import { type FileType, typeOfMode } from '../codec/attributes.ts';

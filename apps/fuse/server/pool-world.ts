@@ -62,6 +62,14 @@ function roomOfBranch(branch: Branch): StatfsNumbers {
   return { ...room, blocks, freeBlocks, availableBlocks: freeBlocks };
 }
 
+/** The root directory of a branch in which nothing was ever made is nobody's: who mounts it first gets it. */
+function claimRoot(files: BranchFiles): void {
+  const uid = process.geteuid?.() ?? 0;
+  const { birthTime, changeTime } = files.getAttributes(ROOT_INODE);
+  if (uid === 0 || birthTime.seconds !== 0 || changeTime.seconds !== 0) return;
+  files.setAttributes(ROOT_INODE, { uid, gid: process.getegid?.() ?? 0 });
+}
+
 export class PoolWorld implements World {
   readonly listsBranches: boolean;
   readonly readOnly: boolean;
@@ -95,6 +103,7 @@ export class PoolWorld implements World {
     const files = new BranchFiles(context, () => roomOfBranch(branch));
     // Sweeps what an earlier life of the branch left without names.
     context.performSync(() => undefined);
+    if (!branch.readOnly) claimRoot(files);
     const unlisten = context.changes.listen((change) => {
       if (!files.telling) this.options.onForeignChange(slot, change);
     });

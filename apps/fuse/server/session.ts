@@ -1,6 +1,7 @@
 /**
  * Requests about the mount itself: agreeing on the protocol, forgetting nodes, statistics, waking, and the end.
- * The choice of flags in `init` decides what the kernel does by itself; `docs/fuse-protocol.md` says why each is as it is.
+ * The choice of flags in `init` decides what the kernel does by itself; none must change without `docs/fuse-protocol.md`, which says why
+ * each is as it is.
  */
 import { errno } from '../codec/errno.ts';
 import {

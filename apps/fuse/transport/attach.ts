@@ -4,7 +4,7 @@
  * themselves with synchronous calls while the same thread serves it.
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, openSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { ByreError } from '../../../src/errors.ts';
 import { byreMounts, FILE_SYSTEM_TYPE, findMount, isDead, resolveMountPoint } from './mount-table.ts';
@@ -72,11 +72,22 @@ function mountAsUser(directory: string, options: AttachOptions): Promise<number>
   return mountByHelper(directory, [...own, ...flags(options)].join(','));
 }
 
+function isUsable(): boolean {
+  try {
+    accessSync(DEVICE, constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** What could be done about it, for a machine on which nothing works. */
 function advice(): string {
   if (process.platform !== 'linux') return 'mounting works on Linux only';
   if (!existsSync(DEVICE))
     return `there is no ${DEVICE}: load the fuse module, or in a container add --device ${DEVICE}`;
+  if (!isUsable())
+    return `${DEVICE} is not open to you: let its owner do «chmod 666 ${DEVICE}», as most distributions have it`;
   if (isRoot()) return 'in a container, add --cap-add SYS_ADMIN; elsewhere, see the reason above';
   if (!canReceiveDescriptors()) {
     return 'as an ordinary user, install fuse3 and the npm package koffi, or run inside «unshare -Urm»';
