@@ -27,6 +27,8 @@ export interface Root {
   page: number;
   low: number;
   high: number;
+  /** Counts up with every change of the tree: what was read at one value is true for as long as it stands. */
+  changes: number;
   /** Pages written under this root less pages given back: what a quota bounds. */
   chargedPages: number;
   /** 0: no quota. */
@@ -118,6 +120,7 @@ export class Store {
     this.wrote = true;
     root.low = 0;
     root.high = 0;
+    root.changes++;
     this.dirtyRoots.add(root);
     this.onTouch?.(root);
   }
@@ -205,5 +208,5 @@ export class Store {
 
 /** A root that refers to nothing. */
 export function emptyRoot(readOnly = false): Root {
-  return { page: 0, low: 0, high: 0, chargedPages: 0, quotaPages: 0, reservedPages: 0, readOnly };
+  return { page: 0, low: 0, high: 0, changes: 0, chargedPages: 0, quotaPages: 0, reservedPages: 0, readOnly };
 }

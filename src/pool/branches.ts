@@ -120,6 +120,7 @@ export function replaceRoot(state: PoolState, branch: OpenBranch, root: Root): v
   own.low = copy.low;
   own.high = copy.high;
   store.wrote = true;
+  own.changes++;
   store.dirtyRoots.add(own);
   branch.version++;
   state.tell(own);

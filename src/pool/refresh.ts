@@ -35,6 +35,7 @@ export function* refresh(state: PoolState): Steps<boolean> {
     Object.assign(root, { page: record.root.page, low: record.root.low, high: record.root.high });
     branch.record = { ...record, root };
     if (changed) {
+      root.changes++;
       branch.version++;
       state.tell(root);
     }
