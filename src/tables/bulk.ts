@@ -6,7 +6,7 @@
 import type { ContentRange } from '../core/content.ts';
 import { prepare } from '../core/prepare.ts';
 import { scan } from '../core/scan.ts';
-import { remove } from '../core/tree.ts';
+import { remove, removeRangeStep } from '../core/tree.ts';
 import { ByreError } from '../errors.ts';
 import { Cursor } from './cursor.ts';
 import { fillIndex } from './fill.ts';
@@ -203,25 +203,47 @@ export function* dropTable<Value>(target: Target, schema: Schema<Value>): Job<bo
   const { from, to } = schema.layout;
   const removed = yield* target.atomically((inner) => removeAll(inner, from, to));
   yield* schema.load(target);
-  return removed > 0;
+  return removed;
 }
 
-/** Removes every cell of a stretch of keys, in steps; returns how many there were. */
-export function* removeAll(target: Target, from: Uint8Array, to: Uint8Array): Job<number> {
+/** Removes every row, and every index entry with them. */
+export function* clearRows<Value>(target: Target, schema: Schema<Value>): Job<void> {
+  const { rowsFrom, to } = schema.layout;
+  yield* target.atomically((inner) => removeAll(inner, rowsFrom, to));
+}
+
+/** Removes every cell of a stretch of keys; tells whether there was any. */
+export function* removeAll(target: Target, from: Uint8Array, to: Uint8Array): Job<boolean> {
+  const { store } = target;
   const range: ResolvedRange = { from, to, reverse: false, limit: Number.POSITIVE_INFINITY };
-  let count = 0;
-  for (;;) {
-    const keys = yield* step(() => firstKeys(target, range, STEP_KEYS));
-    if (keys.length === 0) return count;
-    count += keys.length;
-    yield* step(() => {
-      prepare(target.store, target.root, { removes: keys, purpose: 'free' });
+  let removed = false;
+  if (target.writes !== undefined) {
+    for (;;) {
+      const keys = yield* step(() => firstKeys(target, range, STEP_KEYS));
+      if (keys.length === 0) return removed;
+      removed = true;
+      yield* step(() => removeKeys(target, keys));
+    }
+  }
+  // Nobody keeps account: whole parts of the tree go at once.
+  removed = (yield* step(() => firstKeys(target, range, 1))).length > 0;
+  for (let at: Uint8Array | undefined = removed ? from : undefined; at !== undefined; ) {
+    const start: Uint8Array = at;
+    at = yield* step(() => {
+      prepare(store, target.root, { removes: [start], purpose: 'free' });
       target.recordChanged();
-      for (const key of keys) {
-        target.writes?.add(key);
-        remove(target.store, target.root, key);
-      }
+      return removeRangeStep(store, target.root, start, to);
     });
+  }
+  return removed;
+}
+
+function removeKeys(target: Target, keys: readonly Uint8Array[]): void {
+  prepare(target.store, target.root, { removes: keys, purpose: 'free' });
+  target.recordChanged();
+  for (const key of keys) {
+    target.writes?.add(key);
+    remove(target.store, target.root, key);
   }
 }
 

@@ -9,6 +9,7 @@ import { ByreError } from '../errors.ts';
 import { BranchTarget } from './branch-target.ts';
 import {
   checkKeys,
+  clearRows,
   countRows,
   createIndex,
   deleteRange,
@@ -150,12 +151,12 @@ export class Table<Value> {
   }
 
   /** Removes all rows. The table stays, with its indexes. */
-  async clear(): Promise<void> {
-    await this.deleteRange({});
+  clear(): Promise<void> {
+    return this.wait(clearRows(this.target, this.schema));
   }
 
   clearSync(): void {
-    this.deleteRangeSync({});
+    this.now(clearRows(this.target, this.schema));
   }
 
   /** Puts and deletes, all or none. */
