@@ -16,6 +16,13 @@ export interface Group {
 
 export const groups: readonly Group[] = [
   {
+    title: 'Trying things out',
+    commands: [
+      { name: 'try', load: async () => (await import('./commands/try.ts')).tryCommand },
+      { name: 'apply', load: async () => (await import('./commands/apply.ts')).applyCommand },
+    ],
+  },
+  {
     title: 'Real directories',
     commands: [
       { name: 'import', load: async () => (await import('./commands/import.ts')).importCommand },
