@@ -7,7 +7,7 @@ import { type ByreError, isByreError } from '../../src/errors.ts';
 import type { Pool } from '../../src/pool/pool.ts';
 import { HandedOver } from './failure.ts';
 import { locatePool } from './pools.ts';
-import { refused, type Session, usage } from './session.ts';
+import { type Session, usage } from './session.ts';
 import type { Target } from './target.ts';
 
 const WAIT_SECONDS = 10;
@@ -90,7 +90,6 @@ export async function withPool<T>(
   const poolPath = await locatePool(session, options.targets);
   const { given } = session;
   if (given !== undefined) {
-    if (given.poolPath !== poolPath) throw refused(`this process has ${given.poolPath} mounted, not ${poolPath}`);
     return await workOn(session, given.pool, options, (pool) => work(pool, poolPath));
   }
   for (let attempt = 1; ; attempt++) {

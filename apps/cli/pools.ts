@@ -2,9 +2,10 @@
  * Which pool a command means. It only looks: nothing is opened or made here.
  */
 import { existsSync, realpathSync, statSync } from 'node:fs';
+import { realpath } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { CommandFailure, type Session, Status, usage } from './session.ts';
+import { CommandFailure, refused, type Session, Status, usage } from './session.ts';
 import type { Target } from './target.ts';
 
 /** What a pool is called where none is named. */
@@ -41,11 +42,14 @@ async function nearestTrialPool(session: Session): Promise<string | undefined> {
 
 /** An absolute path; a shell leaves `~` alone before a colon. */
 export function pathOf(session: Session, typed: string): string {
-  return session.path(typed.startsWith('~/') ? path.join(os.homedir(), typed.slice(2)) : typed);
+  const home = (): string => session.environment.HOME ?? os.homedir();
+  return session.path(typed.startsWith('~/') ? path.join(home(), typed.slice(2)) : typed);
 }
 
 /** The pool's file that the targets, the options or the surroundings name, without symbolic links. It is there. */
 export async function locatePool(session: Session, targets: readonly (Target | undefined)[] = []): Promise<string> {
+  // Whoever asks has looked. To look again could mean to look into the mount that this very thread serves, and wait for itself.
+  if (session.given !== undefined) return session.given.poolPath;
   const { pool: option } = session.values;
   const typed = [typeof option === 'string' ? option : undefined, ...targets.map((each) => each?.pool)];
   const named = new Set(typed.flatMap((each) => (each === undefined ? [] : [poolFileAt(pathOf(session, each))])));
@@ -68,4 +72,32 @@ export async function locatePool(session: Session, targets: readonly (Target | u
     );
   }
   return realpathSync(found);
+}
+
+/**
+ * Where a path typed for a real file or directory leads. A process that serves a mount must not reach into it with synchronous
+ * calls: for a command that makes such calls, a path in there is refused.
+ */
+export async function realPathOf(session: Session, typed: string): Promise<string> {
+  const absolute = pathOf(session, typed);
+  const { given } = session;
+  if (given === undefined) return absolute;
+  const { byreMounts } = await import('../fuse/transport/mount-table.ts');
+  const mounts = byreMounts().filter(
+    ({ source }) => source === given.poolPath || source.startsWith(`${given.poolPath}:`),
+  );
+  const leadsTo = await nearestReal(absolute);
+  const within = mounts.find(({ directory }) => leadsTo === directory || leadsTo.startsWith(`${directory}/`));
+  if (within === undefined) return absolute;
+  throw refused(`${typed} is in a mount of the very pool: use cp there, or name what is meant as BRANCH:/PATH`);
+}
+
+/** The path without symbolic links, as far as it is there. */
+async function nearestReal(absolute: string): Promise<string> {
+  try {
+    return await realpath(absolute);
+  } catch {
+    const above = path.dirname(absolute);
+    return above === absolute ? absolute : path.join(await nearestReal(above), path.basename(absolute));
+  }
 }

@@ -1,5 +1,5 @@
 /**
- * Commands of other processes, run where the pool is open: the module that a mount process is given as its `commands`.
+ * Commands of other processes, run where the pool is open: in the thread of a mount process that holds it.
  * It must not touch this process's streams or directory: all comes by the request, and goes back the same way.
  */
 import path from 'node:path';

@@ -6,7 +6,7 @@ import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { showBytes } from '../format.ts';
 import { withPool } from '../pool.ts';
-import { pathOf } from '../pools.ts';
+import { realPathOf } from '../pools.ts';
 import { problemsAsJson, sayProblems } from '../problems.ts';
 import { type Outcome, type Session, Status, writeJson } from '../session.ts';
 import { parseTarget } from '../target.ts';
@@ -14,7 +14,7 @@ import { parseTarget } from '../target.ts';
 async function run(session: Session): Promise<Outcome> {
   const [named, typed] = takePositionals(session, ['TARGET', 'DIRECTORY']);
   const target = parseTarget(named!);
-  const directory = pathOf(session, typed!);
+  const directory = await realPathOf(session, typed!);
   return await withPool(session, { mode: 'read', targets: [target] }, async (pool) => {
     const branch = await pool.branch(target.branch ?? 'main');
     const report = exportDirectorySync(branch, directory, {

@@ -8,7 +8,7 @@ import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { showBytes, showCount } from '../format.ts';
 import { withPool } from '../pool.ts';
-import { locatePool, pathOf } from '../pools.ts';
+import { locatePool, pathOf, realPathOf } from '../pools.ts';
 import { problemsAsJson, sayProblems } from '../problems.ts';
 import { CommandFailure, type Outcome, refused, type Session, Status, writeJson } from '../session.ts';
 import { parseTarget, showTarget } from '../target.ts';
@@ -30,7 +30,7 @@ export function showImport(report: ImportReport): string {
 
 async function run(session: Session): Promise<Outcome> {
   const [typed, named = 'main'] = takePositionals(session, ['DIRECTORY', 'TARGET'], 1);
-  const directory = pathOf(session, typed!);
+  const directory = await realPathOf(session, typed!);
   if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true) {
     throw new CommandFailure(`${typed} is no directory`, Status.missing);
   }

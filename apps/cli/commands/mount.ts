@@ -12,8 +12,8 @@ import { shown } from '../shown.ts';
 import { parseTarget } from '../target.ts';
 import { branchName } from '../targets.ts';
 
-/** The module that runs other processes' commands in the mount process. */
-const commands = new URL(import.meta.url.endsWith('.ts') ? '../served.ts' : '../served.js', import.meta.url);
+/** The thread that holds the pool in the mount process, and runs other processes' commands. */
+const engine = new URL(import.meta.url.endsWith('.ts') ? '../engine.ts' : '../engine.js', import.meta.url);
 
 function tell(session: Session, poolPath: string, branch: string | undefined, directory: string): void {
   if (session.json) writeJson(session, { pool: poolPath, branch: branch ?? null, directory });
@@ -31,7 +31,7 @@ async function mounted(session: Session): Promise<void> {
   const options = {
     poolPath,
     directory,
-    commands,
+    engine,
     readOnly: values['read-only'] === true,
     privileges: values.privileges === true,
     writeback: values.writeback === true,

@@ -2,7 +2,8 @@
  * `byre put`: a real file or standard input into a file of a branch, which has the new content whole or not at all.
  * Other changes of the branch in the meantime must stay: the content is gathered in a fork, and then moved in one turn.
  */
-import { createReadStream, statSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { createFiles, type Files } from '../../../src/files/index.ts';
 import type { Branch } from '../../../src/pool/branch.ts';
@@ -12,6 +13,7 @@ import type { Command } from '../command.ts';
 import { withPool } from '../pool.ts';
 import { pathOf } from '../pools.ts';
 import { refused, type Session, usage, writeJson } from '../session.ts';
+import { shown } from '../shown.ts';
 import { parseTarget, showTarget, type Target } from '../target.ts';
 import { DEFAULT_BRANCH } from '../targets.ts';
 
@@ -25,7 +27,8 @@ interface Source {
   readonly mode: number | undefined;
 }
 
-function sourceOf(session: Session, typed: string | undefined): Source {
+/** It may lie in a mount of the pool that this process serves: so it is only waited for. */
+async function sourceOf(session: Session, typed: string | undefined): Promise<Source> {
   const file = typed === undefined || typed === '-' ? undefined : pathOf(session, typed);
   const { mode } = session.values;
   if (mode !== undefined && !/^[0-7]{3,4}$/.test(String(mode))) {
@@ -33,7 +36,7 @@ function sourceOf(session: Session, typed: string | undefined): Source {
   }
   if (mode !== undefined) return { file, mode: Number.parseInt(String(mode), 8) };
   if (file === undefined) return { file, mode: undefined };
-  const stats = statSync(file);
+  const stats = await stat(file);
   if (stats.isDirectory()) throw usage(`${file} is a directory: 'byre import' takes those`);
   return { file, mode: stats.mode & 0o777 };
 }
@@ -81,9 +84,14 @@ function settle(pool: Pool, branch: Branch, work: Branch, name: string, mode: nu
   pool.releaseSync(fork);
 }
 
-async function put(session: Session, pool: Pool, target: Target, source: Source): Promise<void> {
-  const branch = await pool.branch(target.branch ?? DEFAULT_BRANCH);
-  const work = await pool.forkUnnamed(branch);
+interface Written {
+  readonly name: string;
+  readonly size: number;
+  readonly inode: number;
+}
+
+/** Writes all of the source into a fork of the branch. */
+async function gather(session: Session, work: Branch, target: Target, source: Source): Promise<Written> {
   const files = createFiles(work);
   const name = destination(files, target, source);
   const descriptor = openAnew(files, name, source.mode);
@@ -96,11 +104,21 @@ async function put(session: Session, pool: Pool, target: Target, source: Source)
   }
   const { ino: inode } = files.fstatSync(descriptor);
   files.closeSync(descriptor);
-  settle(pool, branch, work, name, source.mode);
-  await pool.release(work);
-  if (session.json) writeJson(session, { branch: branch.name, path: name, size, inode });
-  else if (source.file !== undefined && session.columns !== undefined) {
-    session.write(`${source.file} -> ${showTarget(branch.name ?? '', name)}\n`);
+  return { name, size, inode };
+}
+
+async function put(session: Session, pool: Pool, target: Target, source: Source): Promise<void> {
+  const branch = await pool.branch(target.branch ?? DEFAULT_BRANCH);
+  const work = await pool.forkUnnamed(branch);
+  try {
+    const { name, size, inode } = await gather(session, work, target, source);
+    settle(pool, branch, work, name, source.mode);
+    if (session.json) writeJson(session, { branch: branch.name, path: name, size, inode });
+    else if (source.file !== undefined && session.columns !== undefined) {
+      session.write(`${shown(source.file)} -> ${shown(showTarget(branch.name ?? '', name))}\n`);
+    }
+  } finally {
+    await pool.release(work);
   }
 }
 
@@ -120,7 +138,7 @@ TARGET is a directory, FILE keeps its name in it. The file appears with its new 
     const typed = takePositionals(session, ['TARGET', 'TARGET'], 1);
     const target = parseTarget(typed.at(-1)!);
     if (target.path === undefined) throw usage(`'${typed.at(-1)}' has no path: write BRANCH:/PATH, as in main:/a.txt`);
-    const source = sourceOf(session, typed.length > 1 ? typed[0] : undefined);
+    const source = await sourceOf(session, typed.length > 1 ? typed[0] : undefined);
     await withPool(session, { mode: 'write', targets: [target] }, (pool) => put(session, pool, target, source));
     return 0;
   },
