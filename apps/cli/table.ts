@@ -46,6 +46,7 @@ export const groups: readonly Group[] = [
       { name: 'branches', load: async () => (await import('./commands/branches.ts')).branches },
       { name: 'fork', load: async () => (await import('./commands/fork.ts')).fork },
       { name: 'snapshot', load: async () => (await import('./commands/fork.ts')).snapshot },
+      { name: 'diff', load: async () => (await import('./commands/diff.ts')).diff },
       { name: 'rollback', load: async () => (await import('./commands/rollback.ts')).rollback },
       { name: 'rename', load: async () => (await import('./commands/rename.ts')).rename },
       { name: 'drop', load: async () => (await import('./commands/drop.ts')).drop },

@@ -3,8 +3,8 @@
  */
 import { getAttributes } from '../../src/files/ops/attributes.ts';
 import { read } from '../../src/files/ops/content.ts';
+import type { Tree } from '../../src/files/ops/view.ts';
 import { unifiedDiff } from '../../src/files/text.ts';
-import { viewOf } from '../../src/host/branch.ts';
 import type { FileChange } from '../../src/host/changes.ts';
 import { showName } from '../../src/host/names.ts';
 import type { Branch } from '../../src/pool/branch.ts';
@@ -14,8 +14,13 @@ import type { Pool } from '../../src/pool/pool.ts';
 const LONGEST_TEXT_BYTES = 4 * 1024 * 1024;
 const NOTHING = new Uint8Array(0);
 
-function contentOf(branch: Branch, inode: number): Uint8Array | undefined {
-  const view = viewOf(branch, 0n);
+/** A state, and a branch that runs operations on it. */
+export interface Readable {
+  readonly tree: Tree;
+  readonly branch: Pick<Branch, 'runSync'>;
+}
+
+function contentOf({ tree: view, branch }: Readable, inode: number): Uint8Array | undefined {
   const { size } = branch.runSync(() => getAttributes(view, inode));
   if (size > LONGEST_TEXT_BYTES) return undefined;
   const bytes = new Uint8Array(size);
@@ -36,8 +41,17 @@ export function showText(
   changes: readonly FileChange[],
   write: (text: string | Uint8Array) => void,
 ): void {
-  const old = pool.branchSync(before);
-  const fresh = pool.branchSync(after);
+  const [old, fresh] = [pool.branchSync(before), pool.branchSync(after)];
+  showTextOf({ tree: old, branch: old }, { tree: fresh, branch: fresh }, changes, write);
+}
+
+/** {@link showText} of any two states. */
+export function showTextOf(
+  old: Readable,
+  fresh: Readable,
+  changes: readonly FileChange[],
+  write: (text: string | Uint8Array) => void,
+): void {
   for (const { kind, type, path, from, inode, inodeBefore, aspects } of changes) {
     if (type !== 'file' || (kind !== 'added' && kind !== 'removed' && !aspects.content)) continue;
     const was = kind === 'added' ? NOTHING : contentOf(old, inodeBefore);

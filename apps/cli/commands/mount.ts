@@ -51,17 +51,17 @@ async function mounted(session: Session): Promise<void> {
     }
   } catch (error) {
     if ((error as { code?: string }).code !== 'LOCKED') throw error;
-    throw refused(`${await whereMounted(poolPath)}${(error as Error).message}`);
+    throw refused((await whereMounted(poolPath)) ?? (error as Error).message);
   }
 }
 
 /** Says where a pool is mounted already, if it is. */
-async function whereMounted(poolPath: string): Promise<string> {
+async function whereMounted(poolPath: string): Promise<string | undefined> {
   const { byreMounts } = await import('../../fuse/transport/mount-table.ts');
   const found = byreMounts().find(({ source }) => source === poolPath || source.startsWith(`${poolPath}:`));
-  if (found === undefined) return '';
+  if (found === undefined) return undefined;
   const { directory, source } = found;
-  return `${shown(source)} is mounted at ${shown(directory)} already; unmount that first, or mount the pool without a branch to have all in one mount: `;
+  return `${shown(source)} is mounted at ${shown(directory)} already; unmount that first, or mount the pool without a branch to have all in one mount`;
 }
 
 export const mount: Command = {

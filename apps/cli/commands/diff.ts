@@ -1,0 +1,99 @@
+/**
+ * `byre diff`: what differs between the files of two branches or snapshots.
+ * It reads and never writes; time goes with what differs, not with what the branches hold.
+ */
+import { isQuiet } from '../../../src/host/changes.ts';
+import { byteString, bytesOfName } from '../../../src/host/names.ts';
+import { takePositionals } from '../arguments.ts';
+import { changeLine, changeLines, changesAsJson, summaryLine } from '../changes-text.ts';
+import type { Command } from '../command.ts';
+import { compare, type Held, hold, within } from '../comparison.ts';
+import { type Colour, painter } from '../paint.ts';
+import { withPool } from '../pool.ts';
+import { type Session, Status, usage, writeJson } from '../session.ts';
+import { parseTarget } from '../target.ts';
+import { DEFAULT_BRANCH } from '../targets.ts';
+import { showTextOf } from '../text-diff.ts';
+
+type Changes = Awaited<ReturnType<typeof compare>>;
+
+const lineColours: Readonly<Record<string, Colour>> = { '+': 'green', '-': 'red', '@': 'cyan' };
+const markColours: Readonly<Record<string, Colour>> = { '+': 'green', '-': 'red', '~': 'yellow', '>': 'cyan' };
+
+/** Unified text; on a terminal with colours, and with nothing in it that rules terminals. */
+function writeText(session: Session, before: Held, after: Held, changes: Changes): void {
+  if (session.columns === undefined) {
+    showTextOf(before, after, changes, (text) => session.write(text));
+    return;
+  }
+  const paint = painter(session);
+  const decoder = new TextDecoder();
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about.
+  const clean = (line: string) => line.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');
+  showTextOf(before, after, changes, (text) => {
+    const lines = (typeof text === 'string' ? text : decoder.decode(text)).split('\n');
+    session.write(lines.map((line) => paint(clean(line), lineColours[line.slice(0, 1)])).join('\n'));
+  });
+}
+
+function write(session: Session, before: Held, after: Held, changes: Changes): void {
+  const { text, summary, names, null: zero } = session.values;
+  const shown = changes.filter((change) => !isQuiet(change));
+  if (text === true) writeText(session, before, after, changes);
+  else if (names === true || zero === true) {
+    const end = zero === true ? '\0' : '\n';
+    for (const { path } of shown) session.write(Buffer.concat([bytesOfName(path), Buffer.from(end)]));
+  } else {
+    const paint = painter(session);
+    const lines = summary === true ? changeLines(changes) : shown.map(changeLine);
+    for (const line of lines)
+      session.write(`${paint(line.slice(0, 1), markColours[line.slice(0, 1)])}${line.slice(1)}\n`);
+    if (summary === true) session.write(`${summaryLine(changes)}\n`);
+  }
+}
+
+async function run(session: Session): Promise<number> {
+  const sinceFork = session.values['since-fork'] === true;
+  const typed = takePositionals(session, sinceFork ? ['BRANCH'] : ['TO', 'TO'], sinceFork ? 0 : 1);
+  const targets = typed.map(parseTarget);
+  const to = targets.at(-1)!;
+  const paths = new Set(targets.flatMap(({ path }) => path ?? []));
+  if (paths.size > 1) throw usage('two branches are compared at the same path: name it once, such as main try-1:/src');
+  const from = targets.length > 1 ? (targets[0]!.branch ?? DEFAULT_BRANCH) : DEFAULT_BRANCH;
+  const name = to.branch ?? DEFAULT_BRANCH;
+  return await withPool(session, { mode: 'read', targets }, (pool) =>
+    hold(pool, sinceFork ? undefined : from, name, async (before, after) => {
+      const [path = '/'] = paths;
+      const changes = within(await compare(session, before, after), byteString(path));
+      const isSame = changes.every(isQuiet);
+      if (session.json) {
+        writeJson(session, { from: sinceFork ? null : from, to: name, path, changes: changesAsJson(changes) });
+      } else write(session, before, after, changes);
+      return isSame ? Status.ok : Status.no;
+    }),
+  );
+}
+
+export const diff: Command = {
+  name: 'diff',
+  summary: 'show what differs between two branches or snapshots',
+  usage: ['[FROM] TO[:/PATH]', '--since-fork BRANCH[:/PATH]'],
+  details: `FROM is main if it is left out. A line for each path: + added, ~ changed, > renamed, - removed, with sizes.
+Exit status 0: no difference, 1: there are some.`,
+  options: {
+    text: { type: 'boolean', short: 't', text: "changed text line by line, as 'diff -u' and 'patch' have it" },
+    summary: { type: 'boolean', short: 's', text: 'group long lists by directory, and sum up' },
+    names: { type: 'boolean', short: '1', text: 'paths only, one a line' },
+    null: { type: 'boolean', short: 'z', text: 'paths only, each ended by a zero byte' },
+    'since-fork': {
+      type: 'boolean',
+      text: 'what the branch has changed since it was forked, or last took the other in',
+    },
+  },
+  examples: [
+    ['byre diff try-1', 'what try-1 has that main has not, and the other way round'],
+    ['byre diff --text main try-1:/src', 'changed lines, in one directory'],
+    ['byre diff --since-fork try-1', 'what try-1 did itself, whatever happened to the branch it came from'],
+  ],
+  run,
+};
