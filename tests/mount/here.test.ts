@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Mounted, mountPool } from '../../apps/fuse/mount.ts';
+import { filesOf } from '../../src/files/index.ts';
 import { openPoolSync } from '../../src/pool/open-pool.ts';
 import type { Pool } from '../../src/pool/pool.ts';
 import { needsMount, run, shell, until } from './mounted.ts';
@@ -52,6 +53,43 @@ describe('a mount in this process', needsMount, () => {
       await pool.rollback('main', 'before');
       await until(async () => (await shell('cat file', { cwd: directory })) === 'one\n', 5);
       await until(async () => (await shell('ls', { cwd: directory })) === 'file\n', 5);
+    }, 'main');
+  });
+
+  test('what the files API changes is seen in the mount, and the other way round', async () => {
+    await mountedHere(async (pool, mounted) => {
+      const files = filesOf(await pool.branch('main')).promises;
+      const seen = async (script: string): Promise<string> => {
+        await mounted.settled();
+        return shell(script, { cwd: mounted.directory });
+      };
+      await seen('mkdir dir; echo old > dir/file; ls dir; cat dir/file; ! test -e dir/new');
+      await files.writeFile('/dir/file', 'new\n');
+      expect(await seen('cat dir/file')).toBe('new\n');
+      await files.writeFile('/dir/new', '1\n');
+      expect(await seen('cat dir/new; ls dir')).toBe('1\nfile\nnew\n');
+      await files.rename('/dir/new', '/dir/renamed');
+      expect(await seen('ls dir; ! cat dir/new 2>/dev/null; cat dir/renamed')).toBe('file\nrenamed\n1\n');
+      await files.appendFile('/dir/renamed', '2\n');
+      await files.chmod('/dir/renamed', 0o600);
+      expect(await seen('cat dir/renamed; stat -c "%a %s" dir/renamed')).toBe('1\n2\n600 4\n');
+      await files.rm('/dir', { recursive: true });
+      expect(await seen('ls')).toBe('');
+      await seen('echo from the mount > other');
+      expect(await files.readFile('/other', 'utf8')).toBe('from the mount\n');
+    }, 'main');
+  });
+
+  test('a file that only a program has open outlives its removal by the API', async () => {
+    await mountedHere(async (pool, { directory }) => {
+      const files = filesOf(await pool.branch('main')).promises;
+      await files.writeFile('/file', 'kept');
+      const reading = shell(`exec 3<file; echo open; while [ -e file ]; do sleep 0.05; done; cat <&3`, {
+        cwd: directory,
+      });
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await files.unlink('/file');
+      expect(await reading).toBe('open\nkept');
     }, 'main');
   });
 

@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { attach, cleanStale, detach } from '../../apps/fuse/transport/attach.ts';
 import { byreMounts, parseMountTable } from '../../apps/fuse/transport/mount-table.ts';
+import { unmount } from '../../apps/fuse/unmount.ts';
 import { openPoolSync } from '../../src/pool/open-pool.ts';
 import { needs } from '../needs.ts';
 import {
@@ -162,6 +163,18 @@ describe('a mount process', needsMount, () => {
     }
   });
   let lastPid = 0;
+
+  test('unmounted from outside, the pool is free at once', async () => {
+    const mount = await mountedPool();
+    try {
+      await shell('echo kept > file', { cwd: mount.directory });
+      expect(await unmount(mount.directory)).toEqual({ wasDead: false, found: true });
+      verifyPool(mount.poolPath);
+      expect(await unmount(mount.directory)).toEqual({ wasDead: false, found: false });
+    } finally {
+      await mount.close();
+    }
+  });
 
   test('a dead mount is taken away', async () => {
     const mount = await mountedPool();
