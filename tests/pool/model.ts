@@ -33,6 +33,7 @@ export class BranchModel {
   readonly kind: 'branch' | 'snapshot' | 'unnamed';
   #low = 0;
   #high = 0;
+  #count = 0;
 
   constructor(id: number, kind: BranchModel['kind']) {
     this.id = id;
@@ -47,20 +48,27 @@ export class BranchModel {
     this.place(key, { bytes, stamp: ++stamps });
   }
 
-  /** Puts a cell as it is, stamp included. Content that is nothing but zeros is as good as none. */
+  /** Puts a cell as it is, stamp included. */
   place(key: string, cell: CellModel): void {
     this.remove(key);
     const bytes = isContent(key) ? trimmed(cell.bytes) : cell.bytes;
-    if (isContent(key) && bytes.length === 0) return;
     this.cells.set(key, { bytes, stamp: cell.stamp });
     this.#mix(key, bytes);
+  }
+
+  /** The keys of cells that are surely there, as they sort. */
+  keys(): string[] {
+    return [...this.cells]
+      .filter(([key, cell]) => !isDoubtful(key, cell))
+      .map(([key]) => key)
+      .sort();
   }
 
   remove(key: string): boolean {
     const old = this.cells.get(key);
     if (old === undefined) return false;
     this.cells.delete(key);
-    this.#mix(key, old.bytes);
+    this.#mix(key, old.bytes, -1);
     return true;
   }
 
@@ -74,7 +82,9 @@ export class BranchModel {
 
   truncate(key: string, length: number): void {
     const old = this.get(key);
-    if (old !== undefined) this.put(key, old.slice(0, length));
+    if (old === undefined) return;
+    if (length === 0) this.remove(key);
+    else this.put(key, old.slice(0, length));
   }
 
   punch(key: string, from: number, to: number): void {
@@ -94,9 +104,10 @@ export class BranchModel {
     if (of !== undefined) {
       this.#low = of.#low;
       this.#high = of.#high;
+      this.#count = of.#count;
       return;
     }
-    this.#low = this.#high = 0;
+    this.#low = this.#high = this.#count = 0;
     for (const [key, { bytes }] of cells) this.#mix(key, bytes);
   }
 
@@ -111,11 +122,13 @@ export class BranchModel {
 
   /** Equal for equal contents, whatever their history. */
   get digest(): string {
-    return `${this.kind} ${this.quotaBytes} ${this.reservationBytes} ${digestText(this.cells.size, this.#low, this.#high)}`;
+    return `${this.kind} ${this.quotaBytes} ${this.reservationBytes} ${digestText(this.#count, this.#low, this.#high)}`;
   }
 
   /** Mixing twice undoes it. */
-  #mix(key: string, bytes: Uint8Array): void {
+  #mix(key: string, bytes: Uint8Array, sign: 1 | -1 = 1): void {
+    if (isDoubtful(key, { bytes })) return;
+    this.#count += sign;
     hashCell(encoder.encode(key), bytes, words);
     this.#low = (this.#low ^ words[0]) >>> 0;
     this.#high = (this.#high ^ words[1]) >>> 0;
@@ -123,7 +136,8 @@ export class BranchModel {
 }
 
 /** What of a difference between two keys' cells can be known: some rewritten content may have kept its references. */
-function differs(a: CellModel | undefined, b: CellModel | undefined): boolean[] {
+function differs(key: string, a: CellModel | undefined, b: CellModel | undefined): boolean[] {
+  if (isDoubtful(key, a) && isDoubtful(key, b)) return a?.stamp === b?.stamp ? [false] : [false, true];
   if (a === undefined || b === undefined) return [a !== b];
   if (a.stamp === b.stamp) return [false];
   return sameBytes(a.bytes, b.bytes) ? [false, true] : [true];
@@ -215,9 +229,9 @@ export class PoolModel {
       const [b, t, o] = [base.get(key), theirs.cells.get(key), ours.cells.get(key)];
       const possible = new Set<CellModel | undefined>();
       // Whether or not ours changed too: conflicts are decided for theirs.
-      for (const changed of differs(b, t)) possible.add(changed ? t : o);
+      for (const changed of differs(key, b, t)) possible.add(changed ? t : o);
       const found = possible.size === 1 ? [...possible][0] : this.#chosen(possible, actual(key), key);
-      if (found === o) continue;
+      if (found === o && possible.size === 1) continue;
       if (found === undefined) ours.remove(key);
       // Of two cells with the same bytes, nobody knows whose references the result has.
       else if (o !== undefined && sameBytes(o.bytes, found.bytes)) ours.put(key, found.bytes);
@@ -229,10 +243,8 @@ export class PoolModel {
   }
 
   #chosen(possible: Set<CellModel | undefined>, actual: Uint8Array | undefined, key: string): CellModel | undefined {
-    for (const cell of possible) {
-      if (cell === undefined ? actual === undefined : actual !== undefined && sameBytes(cell.bytes, actual))
-        return cell;
-    }
+    const wanted = actual ?? new Uint8Array(0);
+    for (const cell of possible) if (sameBytes(cell?.bytes ?? new Uint8Array(0), wanted)) return cell;
     throw new Error(`a merge made of ${key} what neither side had`);
   }
 
@@ -243,6 +255,11 @@ export class PoolModel {
       .map(([name, { digest }]) => `${name} ${digest}`);
     return [`limit ${this.limitBytes}`, ...lines.sort()].join('\n');
   }
+}
+
+/** Content of nothing but zeros may have a cell or none, unless there never was one. */
+function isDoubtful(key: string, cell: { readonly bytes: Uint8Array } | undefined): boolean {
+  return cell === undefined || (isContent(key) && cell.bytes.length === 0);
 }
 
 export function isContent(key: string): boolean {

@@ -368,10 +368,10 @@ export function* readDigest(pool: Pool): Requests<string> {
 export function* differences(world: World, name: string): Requests<string[]> {
   const branch = yield* branchOf(world, name);
   const found = yield* readBranch(branch);
-  const wanted = world.model.branch(name).cells;
+  const wanted = world.model.branch(name);
   const messages: string[] = [];
   for (const key of new Set([...found.keys(), ...wanted.keys()])) {
-    const [is, shall] = [found.get(key), wanted.get(key)?.bytes];
+    const [is, shall] = [found.get(key), wanted.get(key)];
     if (is === undefined || shall === undefined) messages.push(`${key} is ${is ? 'there' : 'missing'}`);
     else if (!sameBytes(is, shall)) messages.push(`${key} has ${is.length} bytes of ${shall.length}, or other ones`);
   }
