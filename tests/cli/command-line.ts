@@ -1,0 +1,96 @@
+/**
+ * Command lines run in this process, with a world made for them: what they print and ask is there to be looked at.
+ * Callers must use a directory of their own; nothing here touches the process's streams.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { runLine, type World } from '../../apps/cli/dispatch.ts';
+import { runCommand } from '../../apps/cli/served.ts';
+import type { Pool } from '../../src/pool/pool.ts';
+
+export interface Ran {
+  readonly status: number;
+  readonly output: string;
+  /** What was printed, exactly. */
+  readonly bytes: Buffer;
+  readonly error: string;
+  /** What was asked. */
+  readonly questions: readonly string[];
+}
+
+export interface RunOptions {
+  readonly directory: string;
+  readonly input?: string | Uint8Array;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Answers to questions, in turn; there is a terminal if it is given. */
+  readonly answers?: readonly string[];
+  /** Standard output is a terminal of that width. */
+  readonly columns?: number;
+  readonly signal?: AbortSignal;
+}
+
+const encoder = new TextEncoder();
+
+function bytesOf(text: string | Uint8Array): Uint8Array {
+  return typeof text === 'string' ? encoder.encode(text) : text;
+}
+
+async function* pieces(input: string | Uint8Array | undefined): AsyncGenerator<Uint8Array> {
+  if (input !== undefined) yield bytesOf(input);
+}
+
+export async function run(args: readonly string[], options: RunOptions): Promise<Ran> {
+  const { directory, input, environment = {}, answers, columns, signal } = options;
+  const output: Uint8Array[] = [];
+  let error = '';
+  const left = [...(answers ?? [])];
+  const questions: string[] = [];
+  const world: World = {
+    directory,
+    environment,
+    interactive: answers !== undefined,
+    columns,
+    input: pieces(input),
+    signal: signal ?? new AbortController().signal,
+    given: undefined,
+    handOver: async () => undefined,
+    write: (bytes) => void output.push(bytesOf(bytes).slice()),
+    say: (line) => {
+      error += `${line}\n`;
+    },
+    progress: () => {},
+    ask: async (question) => {
+      questions.push(question);
+      return left.shift();
+    },
+    path: (typed) => path.resolve(directory, typed),
+  };
+  const status = await runLine(args, () => world);
+  const bytes = Buffer.concat(output);
+  return { status, bytes, output: bytes.toString(), error, questions };
+}
+
+/** A command line as another process would have it run by the one that has `pool` open. */
+export async function ask(pool: Pool, poolPath: string, args: readonly string[], options: RunOptions): Promise<Ran> {
+  const { directory, input, environment = {}, signal } = options;
+  const output: Uint8Array[] = [];
+  const error: Uint8Array[] = [];
+  const status = await runCommand({
+    request: { arguments: args, directory, environment },
+    pool,
+    poolPath,
+    input: pieces(input),
+    signal: signal ?? new AbortController().signal,
+    output: (bytes) => void output.push(bytes.slice()),
+    error: (bytes) => void error.push(bytes.slice()),
+  });
+  const bytes = Buffer.concat(output);
+  return { status, bytes, output: bytes.toString(), error: Buffer.concat(error).toString(), questions: [] };
+}
+
+/** Makes a directory for one test file, and says how to remove it. */
+export function scratch(): { readonly directory: string; remove(): void } {
+  const directory = mkdtempSync(path.join(tmpdir(), 'byre-cli-'));
+  return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
+}
