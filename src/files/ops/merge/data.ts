@@ -24,18 +24,21 @@ const MAX_TEXT_BYTES = 1 << 20;
 
 /** One inode as it is known on each side, and in `work` as ours is. */
 export interface Triple {
+  /** 0: both made it, and it holds the same bytes. */
   readonly base: number;
   readonly ours: number;
   readonly theirs: number;
 }
 
 interface Records {
-  readonly base: InodeRecord;
+  readonly base: InodeRecord | undefined;
   readonly ours: InodeRecord;
   readonly theirs: InodeRecord;
 }
 
-export function isLater(a: Time, b: Time): boolean {
+type Known = Records & { readonly base: InodeRecord };
+
+function isLater(a: Time, b: Time): boolean {
   return a.seconds > b.seconds || (a.seconds === b.seconds && a.nanoseconds > b.nanoseconds);
 }
 
@@ -44,24 +47,25 @@ export function sameTime(a: Time, b: Time): boolean {
 }
 
 /** The one that changed; the later one if both did. */
-export function mergeTime(base: Time, ours: Time, theirs: Time): Time {
-  if (sameTime(base, ours)) return theirs;
-  if (sameTime(base, theirs)) return ours;
+export function mergeTime(base: Time | undefined, ours: Time, theirs: Time): Time {
+  if (base !== undefined && sameTime(base, ours)) return theirs;
+  if (base !== undefined && sameTime(base, theirs)) return ours;
   return isLater(theirs, ours) ? theirs : ours;
 }
 
 /** Brings what theirs changed of an inode into `work`. */
 export function* mergeData(merging: Merging, triple: Triple): Job<void> {
   const records = yield* perform(() => ({
-    base: loadRecord(merging.base, triple.base),
+    base: triple.base === 0 ? undefined : loadRecord(merging.base, triple.base),
     ours: loadRecord(merging.ours, triple.ours),
     theirs: loadRecord(merging.theirs, triple.theirs),
   }));
   yield* mergeXattrs(merging, triple);
+  const { base, ours, theirs } = records;
   const modifyTime =
-    records.ours.type === 'file'
-      ? yield* mergeContent(merging, triple, records)
-      : mergeTime(records.base.modifyTime, records.ours.modifyTime, records.theirs.modifyTime);
+    ours.type === 'file' && base !== undefined
+      ? yield* mergeContent(merging, triple, { base, ours, theirs })
+      : mergeTime(base?.modifyTime, ours.modifyTime, theirs.modifyTime);
   yield* mergeAttributes(merging, triple, records, modifyTime);
 }
 
@@ -81,12 +85,12 @@ export function* carry(merging: Merging, inode: number): Job<void> {
 function* mergeAttributes(merging: Merging, triple: Triple, records: Records, modifyTime: Time): Job<void> {
   const { base, ours, theirs } = records;
   const clash = (part: 'mode' | 'uid' | 'gid') =>
-    ours[part] !== theirs[part] && ours[part] !== base[part] && theirs[part] !== base[part];
+    ours[part] !== theirs[part] && ours[part] !== base?.[part] && theirs[part] !== base?.[part];
   let choice: Choice = 'ours';
   if (clash('mode') || clash('uid') || clash('gid')) choice = yield* decide(merging, { kind: 'attributes', ...triple });
   const pick = (part: 'mode' | 'uid' | 'gid') => {
     if (clash(part)) return choice === 'ours' ? ours[part] : theirs[part];
-    return ours[part] === base[part] ? theirs[part] : ours[part];
+    return ours[part] === base?.[part] ? theirs[part] : ours[part];
   };
   yield* perform(() => {
     const draft = new Draft(merging.work);
@@ -94,9 +98,9 @@ function* mergeAttributes(merging: Merging, triple: Triple, records: Records, mo
     record.mode = pick('mode');
     record.uid = pick('uid');
     record.gid = pick('gid');
-    record.accessTime = mergeTime(base.accessTime, ours.accessTime, theirs.accessTime);
-    record.birthTime = mergeTime(base.birthTime, ours.birthTime, theirs.birthTime);
-    record.changeTime = mergeTime(base.changeTime, ours.changeTime, theirs.changeTime);
+    record.accessTime = mergeTime(base?.accessTime, ours.accessTime, theirs.accessTime);
+    record.birthTime = mergeTime(base?.birthTime, ours.birthTime, theirs.birthTime);
+    record.changeTime = mergeTime(base?.changeTime, ours.changeTime, theirs.changeTime);
     record.modifyTime = modifyTime;
     draft.apply();
   });
@@ -110,12 +114,12 @@ function sameValue(a: Uint8Array | undefined, b: Uint8Array | undefined): boolea
 function* mergeXattrs(merging: Merging, { base, ours, theirs }: Triple): Job<void> {
   const { work } = merging;
   const names = yield* perform(() => {
-    const all = [...listXattrs(merging.base, base), ...listXattrs(merging.theirs, theirs)];
+    const all = [...(base === 0 ? [] : listXattrs(merging.base, base)), ...listXattrs(merging.theirs, theirs)];
     return new Map(all.map((name) => [String.fromCharCode(...name), name]));
   });
   for (const name of names.values()) {
     const values = yield* perform(() => ({
-      base: getXattr(merging.base, base, name),
+      base: base === 0 ? undefined : getXattr(merging.base, base, name),
       ours: getXattr(merging.ours, ours, name),
       theirs: getXattr(merging.theirs, theirs, name),
     }));
@@ -133,7 +137,7 @@ function* mergeXattrs(merging: Merging, { base, ours, theirs }: Triple): Job<voi
 }
 
 /** Merges a file's bytes and says which time of modification they have. */
-function* mergeContent(merging: Merging, triple: Triple, records: Records): Job<Time> {
+function* mergeContent(merging: Merging, triple: Triple, records: Known): Job<Time> {
   const fileBase = { tree: merging.base, inode: triple.base, size: records.base.size };
   const fileOurs = { tree: merging.ours, inode: triple.ours, size: records.ours.size };
   const fileTheirs = { tree: merging.theirs, inode: triple.theirs, size: records.theirs.size };
@@ -165,7 +169,7 @@ function* mergeContent(merging: Merging, triple: Triple, records: Records): Job<
 function* textMerger(
   merging: Merging,
   triple: Triple,
-  records: Records,
+  records: Known,
 ): Job<((favour: Choice | undefined) => Uint8Array | undefined) | undefined> {
   const { mergeText, maxTextBytes = MAX_TEXT_BYTES } = merging.options;
   if (mergeText === undefined) return undefined;

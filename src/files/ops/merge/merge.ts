@@ -97,6 +97,11 @@ function* mergeOld(merging: Merging, inode: number): Job<void> {
 function* mergeBoth(merging: Merging, triple: Triple): Job<void> {
   const { base, ours } = merging;
   const { base: inode, theirs } = triple;
+  // What a decision on something else has removed comes back as theirs has it.
+  if ((yield* perform(() => alive(merging.work, triple.ours))) === undefined) {
+    yield* bring(merging, theirs);
+    return;
+  }
   const isUntouched = triple.ours === inode && !(yield* differs(base, ours, inode));
   if (isUntouched && theirs !== inode) {
     const record = yield* perform(() => alive(base, inode));

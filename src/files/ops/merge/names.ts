@@ -12,7 +12,7 @@ import type { EntryTarget } from '../record.ts';
 import { rename } from '../rename.ts';
 import { sameFile } from '../same-content.ts';
 import { removeDirectory } from '../unlink.ts';
-import type { Triple } from './data.ts';
+import { mergeData, type Triple } from './data.ts';
 import { adopt, placeAside, putAside, removeName, removeTree } from './edit.ts';
 import {
   alive,
@@ -98,7 +98,10 @@ function* makeRoom(merging: Merging, place: Link, inode: number, own: number): J
       yield* removedByTheirs(merging, old, other);
       if (!settled.has(other)) continue;
     }
-    if (yield* isAlike(merging, inode, occupant)) return { as: other };
+    if (yield* isAlike(merging, inode, occupant)) {
+      yield* mergeData(merging, { base: 0, ours: other, theirs: inode });
+      return { as: other };
+    }
     const choice = yield* decide(merging, { kind: 'add/add', base: 0, ours: other, theirs: inode });
     if (choice === 'ours') return 'declined';
     if (lives) yield* putAside(merging, other, place);
@@ -108,12 +111,16 @@ function* makeRoom(merging: Merging, place: Link, inode: number, own: number): J
 }
 
 /** What theirs did with an inode of `work` that has a name there: took that name away, and keeps it under another? */
-function inTheirs({ base, ours, theirs }: Merging, inode: number, place: Link) {
-  // A file that ours saved over is to theirs the one that was there before.
+function inTheirs(merging: Merging, inode: number, place: Link) {
+  const { old, other } = counterpart(merging, inode);
+  const leaves = old !== 0 && hasLink(merging.base, old, place) && !hasLink(merging.theirs, other, place);
+  return { old, leaves, lives: other !== 0 };
+}
+
+/** What an inode of `work` is in the base and in theirs, through files that were saved over; 0 where there is none. */
+function counterpart({ base, ours, theirs }: Merging, inode: number) {
   const old = alive(base, inode) === undefined ? predecessor(base, ours, inode) : inode;
-  const lives = alive(theirs, old) !== undefined;
-  const leaves = old !== 0 && hasLink(base, old, place) && !hasLink(theirs, old, place);
-  return { old, leaves, lives };
+  return { old, other: alive(theirs, old) === undefined ? successor(base, theirs, old) : old };
 }
 
 /** Whether two new inodes, of theirs and in `work`, may as well be one: directories, or the same bytes, target or device. */
@@ -170,6 +177,8 @@ export function* mergeNames(merging: Merging, triple: Triple): Job<void> {
   }));
   if (links.type === undefined) return;
   const names = {
+    ours: links.ours,
+    theirs: links.theirs,
     won: without(links.theirs, links.base),
     lost: without(links.base, links.theirs),
     wonByOurs: without(links.ours, links.base),
@@ -180,6 +189,8 @@ export function* mergeNames(merging: Merging, triple: Triple): Job<void> {
 }
 
 interface NameChanges {
+  readonly ours: readonly Link[];
+  readonly theirs: readonly Link[];
   /** By theirs. */
   readonly won: readonly Link[];
   readonly lost: readonly Link[];
@@ -190,19 +201,19 @@ interface NameChanges {
 function* mergeFileNames(merging: Merging, triple: Triple, names: NameChanges): Job<void> {
   const { work } = merging;
   const inode = triple.ours;
-  const wanted: Link[] = [];
-  for (const { parent, name } of names.won) {
-    const directory = yield* directoryInWork(merging, parent);
-    if (directory !== 0) wanted.push({ parent: directory, name });
-  }
-  const beyondOurs = without(wanted, names.wonByOurs);
+  let wanted = yield* inWork(merging, names.won);
+  let beyondOurs = without(wanted, names.wonByOurs);
   const bothMoved = without(names.lost, names.lostByOurs).length < names.lost.length && names.wonByOurs.length > 0;
+  // Each side took names that the other left, until none is left.
+  const noneLeft = wanted.length === 0 && without(names.ours, names.lost).length === 0;
   let undone: readonly Link[] = [];
-  if (bothMoved && beyondOurs.length > 0) {
+  if (noneLeft || (bothMoved && beyondOurs.length > 0)) {
     if ((yield* decide(merging, { kind: 'rename/rename', ...triple })) === 'ours') {
       merging.settled.add(inode);
       return;
     }
+    wanted = yield* inWork(merging, names.theirs);
+    beyondOurs = without(wanted, names.ours);
     undone = without(names.wonByOurs, wanted);
   }
   for (const place of beyondOurs) {
@@ -220,6 +231,16 @@ function* mergeFileNames(merging: Merging, triple: Triple, names: NameChanges): 
     yield* removeName(merging, each);
     if (each === waiting) merging.aside.delete(inode);
   }
+}
+
+/** Names of theirs in the directories that these are in `work`; those in directories that were declined are left out. */
+function* inWork(merging: Merging, links: readonly Link[]): Job<Link[]> {
+  const found: Link[] = [];
+  for (const { parent, name } of links) {
+    const directory = yield* directoryInWork(merging, parent);
+    if (directory !== 0) found.push({ parent: directory, name });
+  }
+  return found;
 }
 
 function* moveDirectory(merging: Merging, triple: Triple, names: NameChanges): Job<void> {
@@ -253,27 +274,38 @@ function* relocate({ work, aside }: Merging, inode: number, place: Link): Job<vo
   aside.delete(inode);
 }
 
-/** False if a directory would come to lie in itself, and ours is to win. Else what ours moved in between is put aside. */
+/** False if a directory would come to lie in itself, and ours is to win. Else what lies between is put aside. */
 function* breakCircle(merging: Merging, triple: Triple, parent: number): Job<boolean> {
-  const { ours, theirs, work } = merging;
+  const { work } = merging;
   const inode = triple.ours;
   while (yield* perform(() => isWithin(work, parent, inode))) {
-    if (parent === inode || (yield* decide(merging, { kind: 'circle', ...triple })) === 'ours') return false;
-    const between = yield* perform(() => {
-      for (let at = parent; at !== inode; ) {
-        const [up] = linksOf(work, at, 1);
-        if (up === undefined) return undefined;
-        const [own] = linksOf(ours, at, 1);
-        const [other] = linksOf(theirs, at, 1);
-        if (own !== undefined && other !== undefined && linkText(own) !== linkText(other)) return { at, up };
-        at = up.parent;
-      }
-      return undefined;
-    });
-    if (between === undefined) return false;
-    yield* putAside(merging, between.at, between.up);
+    // Into itself under another name of its own: there is nothing between to put aside.
+    if (parent === inode) return false;
+    const { leaving, moved } = yield* perform(() => linksBetween(merging, parent, inode));
+    // What theirs moves as well is only not there yet.
+    if (leaving === undefined && (yield* decide(merging, { kind: 'circle', ...triple })) === 'ours') return false;
+    const next = leaving ?? moved;
+    if (next === undefined) return false;
+    yield* putAside(merging, next.inode, next.link);
   }
   return true;
+}
+
+/** On the way up from one directory to another: one that theirs has taken from there, and one that ours has put there. */
+function linksBetween(merging: Merging, from: number, to: number) {
+  const { ours, theirs, work, settled } = merging;
+  let moved: { inode: number; link: Link } | undefined;
+  for (let at = from; at !== to; ) {
+    const [link] = linksOf(work, at, 1);
+    if (link === undefined) break;
+    const here = { inode: at, link };
+    if (inTheirs(merging, at, link).leaves && !settled.has(at)) return { leaving: here, moved };
+    const [own] = linksOf(ours, at, 1);
+    const [other] = linksOf(theirs, at, 1);
+    if (own !== undefined && other !== undefined && linkText(own) !== linkText(other)) moved ??= here;
+    at = link.parent;
+  }
+  return { leaving: undefined, moved };
 }
 
 /** Ends what had to wait: directories that theirs removed, and inodes that were put aside. */
@@ -304,11 +336,11 @@ function* removeIfEmpty({ work, doomed, settled }: Merging, inode: number): Job<
 
 /** Puts what was put aside where theirs has it, or where ours had it, or at last in root under a name of its own. */
 function* findPlace(merging: Merging, inode: number): Job<void> {
-  const { base, ours, theirs, work } = merging;
+  const { ours, theirs, work } = merging;
   const wishes = yield* perform(() => {
-    const old = alive(base, inode) === undefined ? predecessor(base, ours, inode) : inode;
+    const { other } = counterpart(merging, inode);
     return [
-      ...(alive(theirs, old) === undefined ? [] : allLinks(theirs, old)),
+      ...(alive(theirs, other) === undefined ? [] : allLinks(theirs, other)),
       ...(alive(ours, inode) === undefined ? [] : allLinks(ours, inode)),
     ];
   });
