@@ -138,6 +138,11 @@ class MountProcess {
     }
   }
 
+  /** After a failure: nobody serves the mount any more, so its name must go. */
+  async abandon(): Promise<void> {
+    if (this.directory !== '') await detach(this.directory, { lazy: true }).catch(() => {});
+  }
+
   close(): void {
     this.control?.close();
     this.port.close();
@@ -156,6 +161,9 @@ export async function runMountProcess(setup: MountSetup, ready: (directory: stri
     ready(await mounted.mount());
     for (const signal of SIGNALS) process.on(signal, onSignal);
     await mounted.ended;
+  } catch (error) {
+    await mounted.abandon();
+    throw error;
   } finally {
     for (const signal of SIGNALS) process.off(signal, onSignal);
     mounted.close();

@@ -119,6 +119,19 @@ describe('one branch', () => {
   });
 });
 
+test('a quota is told by the write that meets it, and by statfs', () => {
+  const kernel = new Kernel({ branch: 'main' });
+  kernel.pool.limitSync('main', { quotaBytes: 2 << 20 });
+  const node = kernel.make(1, 'file');
+  const total = kernel.ask(operation.statfs, 1).view.getBigUint64(0, true);
+  expect(total).toBe(512n);
+  let refused = 0;
+  for (let at = 0; refused === 0 && at < 100; at++)
+    refused = kernel.write(node, at * 100_000, 'x'.repeat(100_000) + at).error;
+  expect(refused).toBe(122);
+  expect(kernel.ask(operation.statfs, 1).view.getBigUint64(8, true)).toBeLessThan(64n);
+});
+
 describe('listings', () => {
   function names(kernel: Kernel, handle: number, from: bigint, full = false): { name: string; next: bigint }[] {
     const request = body(40, [
