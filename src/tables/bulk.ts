@@ -76,7 +76,7 @@ function writeStretch<Value>(
   const content: ContentRange[] = [];
   for (let i = from; i < to; i++) {
     const { key, value } = changes[i];
-    const rowKey = schema.layout.rowKey(key).slice();
+    const rowKey = schema.layout.rowKey(key, i - from);
     keys.push(rowKey);
     if (value === undefined) removes.push(rowKey);
     else if (isLarge(store, value)) {
@@ -294,9 +294,4 @@ export function* readMany<Value>(
     fork?.release();
   }
   return found;
-}
-
-/** Refuses keys that are too long or no keys before anything is written. */
-export function checkKeys<Value>(schema: Schema<Value>, changes: readonly RowWrite[]): void {
-  for (const { key } of changes) schema.layout.rowKey(key);
 }

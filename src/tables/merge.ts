@@ -108,36 +108,30 @@ function* settleTable(
   yield* step(() => writeCell(target, schema.layout.record, records.bytes));
   yield* schema.load(target);
   const left: ResolvedConflict[] = [];
+  const claims = new Claims();
   const ofPart = (part: string) => conflicts.filter(({ key }) => describeKey(key)?.part === part);
   for (const conflict of ofPart('row')) {
-    if (!(yield* settleRow(merged, options, schema, conflict))) left.push(conflict);
+    if (!(yield* settleRow(merged, options, schema, conflict, claims))) left.push(conflict);
   }
   if (records.indexesDiffer) {
     yield* rebuild(target, schema, records.all);
     return left;
   }
-  for (const conflict of ofPart('index')) {
-    if (!(yield* settleEntry(merged, schema, conflict))) left.push(conflict);
+  for (const { key, ours, theirs, base } of ofPart('index')) {
+    for (const side of [ours, theirs, base]) if (side !== undefined) claims.add(key, side.value);
   }
+  for (const claim of claims.all)
+    if (!(yield* settleClaim(merged, schema, claim))) left.push(yield* conflictOver(merged, claim.key));
   return left;
 }
 
 /** One dropped the table and the other wrote rows: rows that no record speaks for are a conflict over the record. */
-function* orphaned(
-  { store, base, ours, theirs, work }: MergedState,
-  name: string,
-  conflicts: readonly ResolvedConflict[],
-): Job<ResolvedConflict[]> {
+function* orphaned(merged: MergedState, name: string, conflicts: readonly ResolvedConflict[]): Job<ResolvedConflict[]> {
   if (conflicts.length > 0) return [];
+  const { store, work } = merged;
   const { record, from, to } = new TableLayout(name, store.maxKeyBytes);
   const isOrphaned = yield* step(() => !has(store, work, record) && firstKey(store, work, from, to) !== undefined);
-  if (!isOrphaned) return [];
-  const side = (root: Root) => () => {
-    const value = get(store, root, record);
-    return value && { kind: 'inline' as const, value };
-  };
-  const sides = { base: yield* step(side(base)), ours: yield* step(side(ours)), theirs: yield* step(side(theirs)) };
-  return [{ key: record, ...sides, resolution: 'conflict' }];
+  return isOrphaned ? [yield* conflictOver(merged, record)] : [];
 }
 
 function firstKey(store: Store, root: Root, from: Uint8Array, to: Uint8Array): Uint8Array | undefined {
@@ -167,6 +161,7 @@ function* settleRow(
   options: TablesMergeOptions,
   schema: Schema<unknown>,
   conflict: ResolvedConflict,
+  claims: Claims,
 ): Job<boolean> {
   const { store, work, theirs } = merged;
   const { key } = conflict;
@@ -189,7 +184,7 @@ function* settleRow(
     result = encoded;
     yield* step(() => writeCell(targetOn(store, work), key, encoded));
   }
-  if (schema.indexes.length > 0) yield* settleEntries(merged, schema, key, bytes, result);
+  if (schema.indexes.length > 0) yield* settleEntries(merged, schema, key, bytes, result, claims);
   return true;
 }
 
@@ -225,6 +220,7 @@ function* settleEntries(
   rowKey: Uint8Array,
   sides: Sides,
   result: Uint8Array | undefined,
+  claims: Claims,
 ): Job<void> {
   const { layout, codec } = schema;
   const key = layout.keyOf(rowKey);
@@ -240,36 +236,68 @@ function* settleEntries(
       if (wanted.some((one) => equalBytes(one, entry))) continue;
       yield* step(() => holds(get(store, work, entry)) && takeCell(store, work, work, entry, false));
     }
-    // A unique entry that another row has stays its own: the conflict over the entry is settled, or reported, by itself.
     for (const entry of wanted) {
-      yield* step(() => get(store, work, entry) === undefined && writeCell(target, entry, unique ? primary : noBytes));
+      const held = yield* step(() => get(store, work, entry));
+      if (held === undefined) yield* step(() => writeCell(target, entry, unique ? primary : noBytes));
+      else if (!holds(held)) {
+        // Another row has it, by the other branch's word. Who still asks for it is clear only when all rows are settled.
+        claims.add(entry, held);
+        claims.add(entry, primary);
+      }
     }
   }
 }
 
 const noBytes = new Uint8Array(0);
 
-/** A unique entry that both gave to a row: it stays with the one row that still asks for it. False if two do. */
-function* settleEntry({ store, work }: MergedState, schema: Schema<unknown>, conflict: ResolvedConflict): Job<boolean> {
+/** A unique entry, and the encoded keys of the rows that may ask for it. */
+interface Claim {
+  readonly key: Uint8Array;
+  readonly primaries: Uint8Array[];
+}
+
+class Claims {
+  readonly all: Claim[] = [];
+
+  add(key: Uint8Array, primary: Uint8Array): void {
+    let claim = this.all.find((one) => equalBytes(one.key, key));
+    if (claim === undefined) {
+      claim = { key, primaries: [] };
+      this.all.push(claim);
+    }
+    if (!claim.primaries.some((one) => equalBytes(one, primary))) claim.primaries.push(primary);
+  }
+}
+
+/** A unique entry stays with the one row that still asks for it. False if two do. */
+function* settleClaim({ store, work }: MergedState, schema: Schema<unknown>, { key, primaries }: Claim): Job<boolean> {
   const { layout, codec } = schema;
-  const index = schema.indexes.find(({ definition }) => definition.name === describeKey(conflict.key)?.index);
+  const index = schema.indexes.find(({ definition }) => definition.name === describeKey(key)?.index);
   if (index === undefined) return true;
   const claimants: Uint8Array[] = [];
-  for (const side of [conflict.ours, conflict.theirs, conflict.base]) {
-    const primary = side?.value;
-    if (primary === undefined || claimants.some((one) => equalBytes(one, primary))) continue;
+  for (const primary of primaries) {
     const rowKey = layout.rowKeyOf(primary).slice();
     const value = yield* step(() => readValue(store, work, rowKey));
     const entries = value === undefined ? [] : entryKeys(index, layout.keyOf(rowKey), codec.decode(value));
-    if (entries.some((entry) => equalBytes(entry, conflict.key))) claimants.push(primary);
+    if (entries.some((entry) => equalBytes(entry, key))) claimants.push(primary);
   }
   if (claimants.length > 1) return false;
   const target = targetOn(store, work);
   yield* step(() => {
-    if (claimants.length === 1) writeCell(target, conflict.key, claimants[0]);
-    else if (has(store, work, conflict.key)) takeCell(store, work, work, conflict.key, false);
+    if (claimants.length === 1) writeCell(target, key, claimants[0]);
+    else if (has(store, work, key)) takeCell(store, work, work, key, false);
   });
   return true;
+}
+
+/** The conflict over an inline cell, as its sides are in the trees. */
+function* conflictOver({ store, base, ours, theirs }: MergedState, key: Uint8Array): Job<ResolvedConflict> {
+  const side = (root: Root) => () => {
+    const value = get(store, root, key);
+    return value && { kind: 'inline' as const, value };
+  };
+  const sides = { base: yield* step(side(base)), ours: yield* step(side(ours)), theirs: yield* step(side(theirs)) };
+  return { key, ...sides, resolution: 'conflict' };
 }
 
 /** The branches had other indexes than each other: each entry of either is taken out, and those of the merged rows put in. */

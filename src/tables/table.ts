@@ -8,7 +8,6 @@ import { has } from '../core/tree.ts';
 import { ByreError } from '../errors.ts';
 import { BranchTarget } from './branch-target.ts';
 import {
-  checkKeys,
   clearRows,
   countRows,
   createIndex,
@@ -324,14 +323,13 @@ export class Table<Value> {
     return writeRow(this.target, this.schema, key, next === undefined ? undefined : this.encode(next), condition);
   }
 
-  private encodeBatch(operations: Iterable<BatchOperation<Value>>): RowWrite[] {
+  private encodeBatch(operations: Iterable<BatchOperation<Value>>): readonly RowWrite[] {
     const changes: RowWrite[] = [];
     for (const operation of operations) {
       if (operation.type === 'put') changes.push({ key: operation.key, value: this.encode(operation.value) });
       else if (operation.type === 'delete') changes.push({ key: operation.key, value: undefined });
       else throw new ByreError('BAD_ARGUMENT', 'The type of a batch operation is put or delete');
     }
-    checkKeys(this.schema, changes);
     return changes;
   }
 

@@ -50,10 +50,9 @@ export class TableLayout {
 
   /** Where a row key's own part begins. */
   readonly rowStart: number;
-  private readonly buffer: Uint8Array;
   private readonly limit: number;
-  /** Views of the buffer by length, made when first needed: an operation on one key allocates nothing. */
-  private readonly views: Uint8Array[] = [];
+  /** One for each key that an operation holds at a time. */
+  private readonly lanes: Lane[] = [];
 
   constructor(name: string, maxKeyBytes: number) {
     const bytes = checkName(name, 'table');
@@ -67,23 +66,23 @@ export class TableLayout {
     this.rowStart = prefix.length + 1;
     this.limit = maxKeyBytes;
     this.maxKeyBytes = maxKeyBytes - this.rowStart;
-    this.buffer = new Uint8Array(maxKeyBytes);
-    this.buffer.set(this.rowsFrom);
+    this.lane(0);
   }
 
-  /** The tree's key of a row: a view, see above. */
-  rowKey(key: Key): Uint8Array {
-    const end = writeKey(this.buffer, this.rowStart, key);
+  /** The tree's key of a row: a view, see above. Keys of different lanes can be held at a time. */
+  rowKey(key: Key, lane = 0): Uint8Array {
+    const { buffer, views } = this.lanes[lane] ?? this.lane(lane);
+    const end = writeKey(buffer, this.rowStart, key);
     if (end > this.limit) checkKeyEnd(end, this.limit);
-    return this.view(end);
+    return views[end] ?? this.view(lane, end);
   }
 
   /** The tree's key of a row given as its encoded key. */
   rowKeyOf(encoded: Uint8Array): Uint8Array {
     const end = this.rowStart + encoded.length;
     checkKeyEnd(end, this.limit);
-    this.buffer.set(encoded, this.rowStart);
-    return this.view(end);
+    this.lanes[0].buffer.set(encoded, this.rowStart);
+    return this.view(0, end);
   }
 
   /** The primary key in a row's key. */
@@ -91,13 +90,26 @@ export class TableLayout {
     return readKey(rowKey, this.rowStart, rowKey.length);
   }
 
-  private view(end: number): Uint8Array {
-    const known = this.views[end];
-    if (known !== undefined) return known;
-    const view = this.buffer.subarray(0, end);
-    this.views[end] = view;
+  private view(lane: number, end: number): Uint8Array {
+    const { buffer, views } = this.lanes[lane];
+    const view = views[end] ?? buffer.subarray(0, end);
+    views[end] = view;
     return view;
   }
+
+  private lane(lane: number): Lane {
+    const buffer = new Uint8Array(this.limit);
+    buffer.set(this.rowsFrom);
+    const made = { buffer, views: [] };
+    this.lanes[lane] = made;
+    return made;
+  }
+}
+
+/** A buffer with the rows' prefix in it, and its views by length, made when first needed: a key then allocates nothing. */
+interface Lane {
+  readonly buffer: Uint8Array;
+  readonly views: Uint8Array[];
 }
 
 /** The keys of one index of a table. */
