@@ -2,7 +2,6 @@
  * Commands that come over the control socket, run in the thread that holds the pool.
  * Callers must serve the mount in the event loop while `running` is above 0, and expect `idle` to be called when it falls to 0.
  */
-import type { Branch } from '../../src/pool/branch.ts';
 import type { Pool } from '../../src/pool/pool.ts';
 import type { EngineCommand, FromEngine, RunCommand, ToEngine } from './setup.ts';
 
@@ -11,8 +10,8 @@ export interface CommandsOptions {
   readonly poolPath: string;
   readonly runCommand: RunCommand | undefined;
   readonly say: (message: FromEngine) => void;
-  /** The branches that the kernel may know something of. */
-  readonly shown: () => { slot: number; branch: Branch }[];
+  /** What others than the kernel have changed, for each slot that the kernel may know something of. */
+  readonly foreignChanges: () => Map<number, number>;
   /** A command may have changed the branch in this slot. */
   readonly changed: (slot: number) => void;
   /** The last command has ended. */
@@ -50,16 +49,6 @@ interface Running {
   readonly abort: AbortController;
 }
 
-/** A branch's content as of now: equal only if nothing has changed in between. Undefined once the branch is dropped. */
-function fingerprint(branch: Branch): string | undefined {
-  try {
-    const { page, low, high } = branch.root;
-    return `${branch.version} ${page} ${low} ${high}`;
-  } catch {
-    return undefined;
-  }
-}
-
 export class Commands {
   private readonly options: CommandsOptions;
   private readonly calls = new Map<number, Running>();
@@ -91,7 +80,7 @@ export class Commands {
   private async run(message: Extract<ToEngine, { readonly kind: 'command' }>, running: Running): Promise<number> {
     const { pool, poolPath, runCommand, say } = this.options;
     if (runCommand === undefined) throw new Error('this process mounts the pool but takes no commands');
-    const before = await this.fingerprints();
+    const before = this.options.foreignChanges();
     try {
       return await runCommand({
         request: message.request,
@@ -103,16 +92,9 @@ export class Commands {
         error: (bytes) => say({ kind: 'error', id: message.id, bytes }),
       } satisfies EngineCommand);
     } finally {
-      const after = await this.fingerprints();
-      for (const [slot, print] of before) if (after.get(slot) !== print) this.options.changed(slot);
+      const after = this.options.foreignChanges();
+      for (const [slot, changes] of before) if (after.get(slot) !== changes) this.options.changed(slot);
     }
-  }
-
-  /** A tree names its content by a hash once it is committed, and only then. */
-  private async fingerprints(): Promise<Map<number, string | undefined>> {
-    const { pool, shown } = this.options;
-    if (pool.dirty && !pool.readOnly) await pool.commit();
-    return new Map(shown().map(({ slot, branch }) => [slot, fingerprint(branch)]));
   }
 
   private end(id: number, status: number): void {

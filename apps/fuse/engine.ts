@@ -64,7 +64,7 @@ class Engine {
       poolPath,
       runCommand,
       say: (message) => this.say(message),
-      shown: () => this.world.shown(),
+      foreignChanges: () => this.world.foreignChanges(),
       changed: (slot) => this.invalidator?.changed(slot, undefined),
       idle: () => this.bell?.ring(),
     });

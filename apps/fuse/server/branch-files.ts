@@ -36,6 +36,7 @@ const capability = new TextEncoder().encode('security.capability');
 export class BranchFiles implements FileSystem {
   /** True while this file system tells others of a change that the kernel asked for. */
   telling = false;
+  private ownChanges = 0;
   private readonly context: Context;
   private readonly view: View;
   private readonly opened: OpenInodes;
@@ -54,8 +55,17 @@ export class BranchFiles implements FileSystem {
     return this.view.readOnly;
   }
 
+  /** Changes of the branch that did not come through here: if it is the same as before, nobody else has changed anything. */
+  foreignChanges(): number {
+    return this.view.root.changes - this.ownChanges;
+  }
+
   private run<T>(operation: () => T): T {
-    return this.context.runSync(operation);
+    const { root } = this.view;
+    const before = root.changes;
+    const result = this.context.runSync(operation);
+    this.ownChanges += root.changes - before;
+    return result;
   }
 
   /** Tells whoever watches the branch in this process that a name has changed. */

@@ -70,6 +70,15 @@ function claimRoot(files: BranchFiles): void {
   files.setAttributes(ROOT_INODE, { uid, gid: process.getegid?.() ?? 0 });
 }
 
+/** A dropped branch counts as changed, however often it is asked. */
+function foreignChangesOf({ branch, files }: Shown): number {
+  try {
+    return branch.version + files.foreignChanges();
+  } catch {
+    return Number.NaN;
+  }
+}
+
 export class PoolWorld implements World {
   readonly listsBranches: boolean;
   readonly readOnly: boolean;
@@ -136,9 +145,12 @@ export class PoolWorld implements World {
     return this.list?.slotBehind(inode) ?? 0;
   }
 
-  /** Branches that have been shown, with their slots. */
-  shown(): { slot: number; branch: Branch }[] {
-    return this.slots.flatMap((shown, slot) => (shown === undefined ? [] : [{ slot, branch: shown.branch }]));
+  /** What others have done to each branch that has been shown, as a number that changes with every change. */
+  foreignChanges(): Map<number, number> {
+    const changes = new Map<number, number>();
+    for (const [slot, shown] of this.slots.entries())
+      if (shown !== undefined) changes.set(slot, foreignChangesOf(shown));
+    return changes;
   }
 
   commit(): Promise<void> | undefined {
