@@ -62,17 +62,21 @@ function progressOnTerminal(): (line: string | undefined) => void {
   };
 }
 
+/** The lines that are typed, each once: what was typed ahead of a question answers it. */
+let typedLines: AsyncIterator<string> | undefined;
+
 async function askTerminal(question: string, signal: AbortSignal): Promise<string | undefined> {
-  if (!isTerminal.input || !isTerminal.error) return undefined;
-  const { createInterface } = await import('node:readline/promises');
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  const closed = once(lines, 'close').then(() => undefined);
-  try {
-    // At the end of the input the question would wait forever.
-    return await Promise.race([lines.question(question, { signal }), closed]);
-  } finally {
-    lines.close();
+  if (!isTerminal.input || !isTerminal.error || signal.aborted) return undefined;
+  if (typedLines === undefined) {
+    const { createInterface } = await import('node:readline');
+    // Without an output it leaves the terminal as it is, which edits and echoes lines by itself.
+    typedLines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
   }
+  process.stderr.write(question);
+  const aborted = once(signal, 'abort').then(() => undefined);
+  const answer = await Promise.race([typedLines.next(), aborted]);
+  // At the end of the input nobody answers any more.
+  return answer === undefined || answer.done === true ? undefined : answer.value;
 }
 
 /** The world for `args`, the command line as it was typed. */
