@@ -103,6 +103,7 @@ export function shareRoot(store: Store, root: Root, readOnly = false): Root {
 
 /** Gives a root's reference back; what only it referred to is queued for release. */
 export function releaseRoot(store: Store, root: Root): void {
+  store.releases++;
   store.releaseNode(root.page, root.low, root.high);
   store.dirtyRoots.delete(root);
   root.page = 0;

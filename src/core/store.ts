@@ -29,8 +29,10 @@ export interface Root {
   high: number;
   /** Counts up with every change of the tree: what was read at one value is true for as long as it stands. */
   changes: number;
-  /** Pages written under this root less pages given back: what a quota bounds. */
+  /** Pages written under this root less pages given back: what a quota bounds. It errs upwards until reckoned anew. */
   chargedPages: number;
+  /** The store's `releases` and this root's `changes` when the charge was last reckoned by walking. */
+  reckonedAt: number;
   /** 0: no quota. */
   quotaPages: number;
   /** Pages that other roots leave to this one. */
@@ -63,8 +65,10 @@ export class Store {
   readonly dirtyRoots = new Set<Root>();
   /** Nodes that lost their last reference and whose children have still to be released: [page, low, high, …]. */
   readonly reclaim: number[] = [];
-  /** Pages that roots with a reservation may still claim. */
+  /** Pages that roots with a reservation may still claim: the sum of what is {@link unclaimed}. */
   reservedPages = 0;
+  /** How often a root was given up: pages that are charged to others may have been freed by it. */
+  releases = 0;
   /** Set between an operation's `prepare` and its end. */
   writing = false;
   /** Set once the running operation has changed something: an error after that leaves the pool unusable. */
@@ -126,12 +130,12 @@ export class Store {
   }
 
   allocateNode(): number {
-    if (this.charged) this.charged.chargedPages += this.nodePages;
+    if (this.charged) this.charge(this.charged, this.nodePages);
     return this.space.allocateNode(this.nodePages);
   }
 
   allocateData(): number {
-    if (this.charged) this.charged.chargedPages++;
+    if (this.charged) this.charge(this.charged, 1);
     return this.space.allocateData();
   }
 
@@ -139,7 +143,7 @@ export class Store {
   freeNode(page: number): void {
     this.nodes.drop(page);
     this.counts.release(page, this.nodePages);
-    this.credit(this.nodePages);
+    if (this.charged) this.charge(this.charged, -this.nodePages);
   }
 
   /** Gives back one reference to a data page. */
@@ -150,7 +154,7 @@ export class Store {
     }
     this.data.drop(page);
     this.counts.release(page, 1);
-    this.credit(1);
+    if (this.charged) this.charge(this.charged, -1);
   }
 
   /** Gives back one reference to a node; at the last one its children are queued for release. */
@@ -181,12 +185,12 @@ export class Store {
       throw new Fault('flush');
     }
     if (root.quotaPages !== 0 && !freeing && root.chargedPages + data + this.nodePages > root.quotaPages) {
+      if (root.reckonedAt !== this.releases + root.changes) throw new Fault('reckon', root);
       throw new ByreError('EDQUOT', 'the branch has reached its quota: free something in it or raise the quota', {
         details: { quotaPages: root.quotaPages, chargedPages: root.chargedPages },
       });
     }
-    const ownReserved = Math.max(0, root.reservedPages - root.chargedPages);
-    const keep = this.reservePages * (freeing ? 0.25 : 1) + (freeing ? 0 : this.reservedPages - ownReserved);
+    const keep = this.reservePages * (freeing ? 0.25 : 1) + (freeing ? 0 : this.reservedPages - unclaimed(root));
     if (this.space.available - pages >= keep) return;
     if (this.counts.heldCount > 0 && this.attempt < MAX_COMMITS) throw new Fault('commit');
     throw new ByreError(
@@ -201,12 +205,21 @@ export class Store {
     return Math.max(64 * this.nodePages, Math.min(1024, Math.floor(this.space.limitPages / 64)));
   }
 
-  private credit(pages: number): void {
-    if (this.charged) this.charged.chargedPages = Math.max(0, this.charged.chargedPages - pages);
+  /** Adds pages to a root's charge, or takes them off it. */
+  charge(root: Root, pages: number): void {
+    const before = unclaimed(root);
+    root.chargedPages = Math.max(0, root.chargedPages + pages);
+    this.reservedPages += unclaimed(root) - before;
   }
+}
+
+/** What is left of a root's reservation. */
+export function unclaimed(root: Root): number {
+  return Math.max(0, root.reservedPages - root.chargedPages);
 }
 
 /** A root that refers to nothing. */
 export function emptyRoot(readOnly = false): Root {
-  return { page: 0, low: 0, high: 0, changes: 0, chargedPages: 0, quotaPages: 0, reservedPages: 0, readOnly };
+  const limits = { chargedPages: 0, reckonedAt: -1, quotaPages: 0, reservedPages: 0 };
+  return { page: 0, low: 0, high: 0, changes: 0, ...limits, readOnly };
 }

@@ -62,6 +62,7 @@ const superblocks: fc.Arbitrary<Superblock> = fc.integer({ min: 18, max: 0xffff_
       moment: whole,
       countsBase: recordRef(pageCount),
       logHead: fc.constant(logHead),
+      reservedPages: fc.nat(),
       logPages: fc.integer({ min: logHead.pages, max: pageCount }),
       tail: fc.uint8Array({ maxLength: SUPERBLOCK_TAIL_BYTES, size: 'max' }),
     }),
@@ -80,6 +81,7 @@ const example: Superblock = {
   moment: 0,
   countsBase: NO_RECORD,
   logHead: NO_RECORD,
+  reservedPages: 0,
   logPages: 0,
   tail: Uint8Array.of(1, 2, 3),
 };

@@ -26,7 +26,8 @@ const AT_NEXT_BRANCH_ID = 72;
 const AT_MOMENT = 80;
 const AT_COUNTS_BASE = 88;
 const AT_LOG_HEAD = 108;
-// From 128 to 189: written as zero and not looked at, so that a later byre may add what this one can do without.
+const AT_RESERVED_PAGES = 128;
+// From 132 to 189: written as zero and not looked at, so that a later byre may add what this one can do without.
 const AT_TAIL_LENGTH = 190;
 const AT_TAIL = 192;
 const AT_CHECKSUM = PAGE_BYTES - 8;
@@ -62,6 +63,8 @@ export interface Superblock {
   readonly logHead: RecordRef;
   /** Pages of all records of the counts log, the base not among them. */
   readonly logPages: number;
+  /** Pages that branches with a reservation may still claim. */
+  readonly reservedPages: number;
   /** Changes of counts since the newest log record, encoded as that is. */
   readonly tail: Uint8Array;
 }
@@ -97,6 +100,7 @@ export function encodeSuperblock(superblock: Superblock, hash: Hash64): Uint8Arr
   writeU64(page, AT_MOMENT, superblock.moment);
   writeRecordRef(page, AT_COUNTS_BASE, superblock.countsBase);
   writeRecordRef(page, AT_LOG_HEAD, superblock.logHead);
+  writeU32(page, AT_RESERVED_PAGES, superblock.reservedPages);
   writeU16(page, AT_TAIL_LENGTH, superblock.tail.length);
   page.set(superblock.tail, AT_TAIL);
   const sum = checksumOf(page, hash);
@@ -145,6 +149,7 @@ export function decodeSuperblock(bytes: Uint8Array, hash: Hash64): Superblock | 
     moment: readU64(bytes, AT_MOMENT),
     countsBase: readRecordRef(bytes, AT_COUNTS_BASE),
     logHead: readRecordRef(bytes, AT_LOG_HEAD),
+    reservedPages: readU32(bytes, AT_RESERVED_PAGES),
     tail: bytes.slice(AT_TAIL, AT_TAIL + tailLength),
   };
   const flaw = flawOf(superblock);
@@ -182,6 +187,7 @@ function flawOf(superblock: Superblock): string | undefined {
   if (!isPlausibleRecord(superblock.countsBase, pageCount)) return 'counts base';
   if (!isPlausibleRecord(superblock.logHead, pageCount)) return 'counts log';
   if (superblock.logPages < superblock.logHead.pages || superblock.logPages > pageCount) return 'counts log length';
+  if (!isU32(superblock.reservedPages)) return 'reservations';
   if (superblock.tail.length > SUPERBLOCK_TAIL_BYTES) return 'tail';
   return undefined;
 }

@@ -20,7 +20,8 @@ import {
 import { prepare } from '../core/prepare.ts';
 import { scan } from '../core/scan.ts';
 import { reclaimStep, releaseRoot, shareRoot } from '../core/share.ts';
-import { emptyRoot, type Root } from '../core/store.ts';
+import { MAX_PAGES } from '../core/space.ts';
+import { emptyRoot, type Root, unclaimed } from '../core/store.ts';
 import { get, has, put, remove } from '../core/tree.ts';
 import { ByreError } from '../errors.ts';
 import { branchKey } from './commit.ts';
@@ -119,6 +120,7 @@ export function replaceRoot(state: PoolState, branch: OpenBranch, root: Root): v
   own.page = copy.page;
   own.low = copy.low;
   own.high = copy.high;
+  store.charge(own, root.chargedPages);
   store.wrote = true;
   own.changes++;
   store.dirtyRoots.add(own);
@@ -196,22 +198,35 @@ export interface BranchLimits {
 }
 
 export function* limitBranch(state: PoolState, name: string, limits: BranchLimits): Steps<void> {
+  const reservation = limitPages('reservationBytes', limits.reservationBytes);
+  const quota = limitPages('quotaBytes', limits.quotaBytes);
   const branch = yield* openBranch(state, name);
   yield* run(state, () => {
     checkWritable(state);
+    if (branch.gone) throw noSuchBranch(state, name);
     const { root } = branch.record;
     const { store } = state;
-    const reserved = limits.reservationBytes === undefined ? root.reservedPages : pagesFor(limits.reservationBytes);
-    const more = reserved - root.reservedPages;
+    const reservedPages = reservation ?? root.reservedPages;
+    const more = unclaimed({ ...root, reservedPages }) - unclaimed(root);
     if (more > 0 && store.space.available - store.reservedPages - store.reservePages < more) {
       throw new ByreError('ENOSPC', 'the pool has not so much free space to reserve: drop branches or raise its limit');
     }
     store.reservedPages += more;
-    root.reservedPages = reserved;
-    if (limits.quotaBytes !== undefined) root.quotaPages = pagesFor(limits.quotaBytes);
+    root.reservedPages = reservedPages;
+    if (quota !== undefined) root.quotaPages = quota;
     state.stale.add(branch);
     state.changed = true;
   });
+}
+
+function limitPages(option: keyof BranchLimits, bytes: number | undefined): number | undefined {
+  if (bytes === undefined) return undefined;
+  const pages = pagesFor(bytes);
+  if (bytes >= 0 && pages <= MAX_PAGES) return pages;
+  throw new ByreError(
+    'BAD_ARGUMENT',
+    `${option} is a number of bytes from 0 to ${MAX_PAGES * PAGE_BYTES}, not ${bytes}`,
+  );
 }
 
 /** Releases what was queued, step by step. */
@@ -271,6 +286,8 @@ function forkRecord(state: PoolState, source: OpenBranch, kind: BranchKind): Bra
     ancestry.push({ ...ancestor, root: shareRoot(store, ancestor.root, true) });
   }
   const root = shareRoot(store, record.root, kind === 'snapshot');
+  // So that a rollback to a snapshot charges for what the branch then has.
+  if (kind === 'snapshot') root.chargedPages = record.root.chargedPages;
   return { id: state.nextBranchId++, kind, createdMs: Date.now(), parentId: record.id, root, ancestry };
 }
 
@@ -297,7 +314,7 @@ function* removeRecord(state: PoolState, branch: OpenBranch, record: BranchRecor
       state.changed = true;
     }
     for (const root of rootsOf(record)) releaseRoot(store, root);
-    store.reservedPages -= record.root.reservedPages;
+    store.reservedPages -= unclaimed(record.root);
     branch.gone = true;
     state.stale.delete(branch);
     state.unnamed.delete(branch);

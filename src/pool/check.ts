@@ -7,6 +7,7 @@ import { PAGE_BYTES, pageOffset } from '../core/bytes.ts';
 import { CheckWalk, type DataVisit, type Problem } from '../core/check.ts';
 import { type BranchRecord, decodeRecord, nameOf, rootsOf, UNNAMED } from '../core/directory.ts';
 import { scan } from '../core/scan.ts';
+import { unclaimed } from '../core/store.ts';
 import { SUPERBLOCK_SLOTS } from '../core/superblock.ts';
 import { ByreError, isByreError } from '../errors.ts';
 import { operate } from './attempt.ts';
@@ -66,16 +67,24 @@ function* walkAll(state: PoolState, thorough: boolean): Steps<CheckReport> {
   for (const ref of [state.counts.base, ...state.counts.log]) walk.addRun(ref.firstPage, ref.pages);
   walk.addRoot(state.directory, '');
   let branches = 0;
+  let reserved = 0;
   while (yield* walkStep(state, walk));
   for (const { name, record } of yield* recordsOf(state, walk)) {
     branches++;
+    reserved += unclaimed(record.root);
     for (const root of rootsOf(record)) walk.addRoot(root, name);
     while (yield* walkStep(state, walk)) {
       if (data.length >= 256) pagesRead += yield* readData(state, data, walk.problems);
     }
   }
   pagesRead += yield* readData(state, data, walk.problems);
-  if (!walk.problems.some(({ kind }) => kind === 'damaged' || kind === 'node')) walk.finish();
+  if (!walk.problems.some(({ kind }) => kind === 'damaged' || kind === 'node')) {
+    walk.finish();
+    if (reserved !== store.reservedPages) {
+      const message = `${store.reservedPages} pages are kept for reservations, but the branches have claims to ${reserved}`;
+      walk.problems.push({ kind: 'count', message });
+    }
+  }
   return {
     ok: walk.problems.length === 0,
     problems: walk.problems,

@@ -227,6 +227,7 @@ function finishSeal(state: PoolState, stored: StoredCounts): Sealed {
       countsBase: stored.base,
       logHead: stored.log[stored.log.length - 1] ?? NO_RECORD,
       logPages: stored.log.reduce((sum, ref) => sum + ref.pages, 0),
+      reservedPages: store.reservedPages,
       tail: stored.tail,
     },
     store.hash,

@@ -154,6 +154,7 @@ export function adoptSuperblock(state: PoolState, superblock: Superblock): void 
   state.durablePages = superblock.pageCount;
   state.previousPages = superblock.pageCount;
   state.store.building = superblock.commit + 1;
+  state.store.reservedPages = superblock.reservedPages;
   state.directory.page = superblock.directory.page;
   state.directory.low = superblock.directory.hashLow;
   state.directory.high = superblock.directory.hashHigh;

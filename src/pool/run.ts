@@ -4,10 +4,12 @@
  */
 
 import { Fault } from '../core/fault.ts';
+import type { Root } from '../core/store.ts';
 import { assert } from '../errors.ts';
 import { attempt, MAX_ATTEMPTS } from './attempt.ts';
 import { commit, gated } from './commit.ts';
 import { load, type Pins, unpin, writeData } from './load.ts';
+import { reckon } from './reckon.ts';
 import type { PoolState } from './state.ts';
 import { drive, driveSync, type Steps } from './steps.ts';
 
@@ -41,6 +43,7 @@ function* serve<T>(state: PoolState, operation: () => T, first: Fault): Steps<T>
       assert(count < MAX_ATTEMPTS, 'an operation faults without end');
       if (fault.kind === 'load') yield* load(state, fault, pins);
       else if (fault.kind === 'flush') yield* gated(state, writeData(state));
+      else if (fault.kind === 'reckon') yield* reckon(state, fault.root as Root);
       else {
         commits++;
         state.changed = true;
