@@ -20,25 +20,25 @@ function refuse(): never {
   throw new ByreError('EPERM', 'branches are made and removed with byre, not in the mount');
 }
 
+/** Where branches are in the mount. */
+export interface BranchPlaces {
+  /** The slot of a branch that need not be open, by its id; 0 if there is none left. */
+  readonly reserve: (id: number) => number;
+  /** The root of a branch, which is shown from now on; undefined if there is no slot left. */
+  readonly rootOf: (branch: Branch) => { readonly slot: number; readonly attributes: Attributes } | undefined;
+  /** The room of the pool. */
+  readonly numbers: () => StatfsNumbers;
+}
+
 export class BranchList implements FileSystem {
   readonly readOnly = false;
   private readonly pool: Pool;
-  private readonly slotFor: (branch: Branch) => number;
-  private readonly rootAttributes: (slot: number) => Attributes;
-  private readonly numbers: () => StatfsNumbers;
+  private readonly places: BranchPlaces;
   private readonly made: Time = { seconds: Math.floor(Date.now() / 1000), nanoseconds: 0 };
 
-  /** `slotFor` gives a branch its place in the mount, 0 if there is none left; `rootAttributes` are those of a place's root. */
-  constructor(
-    pool: Pool,
-    slotFor: (branch: Branch) => number,
-    rootAttributes: (slot: number) => Attributes,
-    numbers: () => StatfsNumbers,
-  ) {
+  constructor(pool: Pool, places: BranchPlaces) {
     this.pool = pool;
-    this.slotFor = slotFor;
-    this.rootAttributes = rootAttributes;
-    this.numbers = numbers;
+    this.places = places;
   }
 
   slotBehind(inode: number): number {
@@ -88,25 +88,24 @@ export class BranchList implements FileSystem {
 
   /** The branch's root as an entry here: what the kernel then asks of it, the branch answers. */
   private rootOf(branch: Branch): Attributes | undefined {
-    const slot = this.slotFor(branch);
-    if (slot === 0) return undefined;
-    return { ...this.rootAttributes(slot), inode: FIRST_BRANCH_INODE + slot };
+    const root = this.places.rootOf(branch);
+    return root === undefined ? undefined : { ...root.attributes, inode: FIRST_BRANCH_INODE + root.slot };
   }
 
   readDirectory(inode: number, after: Uint8Array | undefined, limit: number): readonly Entry[] {
     const wanted = inode === SNAPSHOTS_INODE ? 'snapshot' : 'branch';
-    const infos = this.pool.branchesSync().filter((info) => info.kind === wanted);
-    const names = infos.map((info) => info.name);
-    if (inode === ROOT_INODE) names.push(snapshotsName);
+    const inodes = new Map<string, number>();
+    if (inode === ROOT_INODE) inodes.set(snapshotsName, SNAPSHOTS_INODE);
+    for (const { name, id, kind } of this.pool.branchesSync()) {
+      const hidden = kind !== wanted || inodes.has(name);
+      if (!hidden) inodes.set(name, FIRST_BRANCH_INODE + this.places.reserve(id));
+    }
     const last = after === undefined ? undefined : decoder.decode(after);
-    const following = names.sort(compareBytes).filter((name) => last === undefined || compareBytes(name, last) > 0);
-    return following.slice(0, limit).map((name) => this.entryOf(name));
-  }
-
-  private entryOf(name: string): Entry {
-    const branch = name === snapshotsName ? undefined : this.open(name);
-    const inode = branch === undefined ? SNAPSHOTS_INODE : FIRST_BRANCH_INODE + this.slotFor(branch);
-    return { name: encoder.encode(name), inode, type: 'directory' };
+    const names = [...inodes.keys()].sort(compareBytes);
+    return names
+      .filter((name) => last === undefined || compareBytes(name, last) > 0)
+      .slice(0, limit)
+      .map((name) => ({ name: encoder.encode(name), inode: inodes.get(name)!, type: 'directory' }));
   }
 
   /** Entries here are other slots' roots: they are listed without attributes. */
@@ -119,7 +118,7 @@ export class BranchList implements FileSystem {
   }
 
   statfs(): StatfsNumbers {
-    return this.numbers();
+    return this.places.numbers();
   }
 
   listXattrs(): readonly Uint8Array[] {

@@ -10,7 +10,7 @@ import type { Branch } from '../../../src/pool/branch.ts';
 import type { Pool } from '../../../src/pool/pool.ts';
 import { BranchFiles } from './branch-files.ts';
 import { BranchList } from './branch-list.ts';
-import { type FileSystem, ROOT_INODE, type StatfsNumbers } from './filesystem.ts';
+import { type Attributes, type FileSystem, ROOT_INODE, type StatfsNumbers } from './filesystem.ts';
 import { BELL_SLOT } from './nodes.ts';
 import type { World } from './world.ts';
 
@@ -94,20 +94,17 @@ export class PoolWorld implements World {
     this.listsBranches = options.branch === undefined;
     this.readOnly = options.branch?.readOnly ?? pool.readOnly;
     if (options.branch === undefined) {
-      this.slots.push(undefined);
-      this.list = new BranchList(
-        pool,
-        (branch) => this.slotFor(branch),
-        (slot) => this.slots[slot]!.files.getAttributes(ROOT_INODE),
-        () => roomOf(pool),
-      );
+      this.list = new BranchList(pool, {
+        reserve: (id) => this.reserve(id),
+        rootOf: (branch) => this.rootOf(branch),
+        numbers: () => roomOf(pool),
+      });
     } else {
-      this.show(options.branch);
+      this.slots[0] = this.show(0, options.branch);
     }
   }
 
-  private show(branch: Branch): number {
-    const slot = this.slots.length;
+  private show(slot: number, branch: Branch): Shown {
     const context = new Context(branch, {});
     const files = new BranchFiles(context, () => roomOfBranch(branch));
     // Sweeps what an earlier life of the branch left without names.
@@ -116,18 +113,26 @@ export class PoolWorld implements World {
     const unlisten = context.changes.listen((change) => {
       if (!files.telling) this.options.onForeignChange(slot, change);
     });
-    this.slots.push({ branch, files, version: branch.version, unlisten });
+    return { branch, files, version: branch.version, unlisten };
+  }
+
+  /** The slot of the branch with that id, kept for it from now on; 0 if there are too many. The branch is not opened. */
+  private reserve(id: number): number {
+    const known = this.slotOfBranch.get(id);
+    if (known !== undefined) return known;
+    const slot = this.slotOfBranch.size + 1;
+    if (slot >= BELL_SLOT) return 0;
+    this.slotOfBranch.set(id, slot);
     return slot;
   }
 
-  /** The slot of a branch, made when it is first seen; 0 if there are too many. */
-  private slotFor(branch: Branch): number {
-    const known = this.slotOfBranch.get(branch.id);
-    if (known !== undefined) return known;
-    if (this.slots.length >= BELL_SLOT) return 0;
-    const slot = this.show(branch);
-    this.slotOfBranch.set(branch.id, slot);
-    return slot;
+  /** The root of a branch in its slot, which is shown from now on. */
+  private rootOf(branch: Branch): { slot: number; attributes: Attributes } | undefined {
+    const slot = this.reserve(branch.id);
+    if (slot === 0) return undefined;
+    const shown = this.slots[slot] ?? this.show(slot, branch);
+    this.slots[slot] = shown;
+    return { slot, attributes: shown.files.getAttributes(ROOT_INODE) };
   }
 
   files(slot: number): FileSystem | undefined {
