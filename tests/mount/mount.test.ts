@@ -1,6 +1,6 @@
 /** The life of mounts: how they begin, how each hand ends them, commands while they last, and what a killed one leaves. */
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,15 +8,16 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { attach, cleanStale, detach } from '../../apps/fuse/transport/attach.ts';
 import { byreMounts, parseMountTable } from '../../apps/fuse/transport/mount-table.ts';
+import { canReceiveDescriptors } from '../../apps/fuse/transport/receive-descriptor.ts';
 import { unmount } from '../../apps/fuse/unmount.ts';
 import { openPoolSync } from '../../src/pool/open-pool.ts';
 import { needs } from '../needs.ts';
 import {
   builtSources,
-  hasProgram,
   importBuilt,
   mountedPool,
   needsMount,
+  needsProgram,
   run,
   shell,
   until,
@@ -221,28 +222,44 @@ describe('a mount process', needsMount, () => {
     );
   });
 
-  test('a user namespace is enough', {
-    ...needs(needsMount.skip !== true && hasProgram('unshare'), 'needs unshare'),
-  }, async () => {
+  /** Mounts, writes and unmounts in a process that `as` starts. */
+  async function mountAs(as: readonly string[]): Promise<string> {
     const home = mkdtempSync(path.join(tmpdir(), 'byre-mount-'));
     try {
-      openPoolSync(path.join(home, 'pool')).closeSync();
+      chmodSync(home, 0o777);
       mkdirSync(path.join(home, 'mount'));
+      chmodSync(path.join(home, 'mount'), 0o777);
+      const built = pathToFileURL(builtSources()).href;
       const script = `
-        const { startMountProcess } = await import(${JSON.stringify(pathToFileURL(`${builtSources()}/apps/fuse/mount.js`).href)});
+        const { openPoolSync } = await import('${built}/src/pool/open-pool.js');
+        const { startMountProcess } = await import('${built}/apps/fuse/mount.js');
+        openPoolSync('${home}/pool').closeSync();
         const mounted = await startMountProcess({ poolPath: '${home}/pool', directory: '${home}/mount', branch: 'main' });
         const { writeFile, readFile } = await import('node:fs/promises');
-        await writeFile('${home}/mount/a', 'inside');
-        console.log(await readFile('${home}/mount/a', 'utf8'));
-        await mounted.unmount();`;
-      // Here /dev/fuse belongs to root alone: the namespace's own root is the real one.
-      const { output } = await run('unshare', ['-Urm', process.execPath, '--input-type=module', '-e', script], {
-        cwd: '/',
-      });
-      expect(output).toBe('inside\n');
+        try {
+          await writeFile('${home}/mount/a', 'inside');
+          console.log(await readFile('${home}/mount/a', 'utf8'));
+        } finally {
+          await mounted.unmount();
+        }`;
+      const args = [...as.slice(1), process.execPath, '--input-type=module', '-e', script];
+      return (await run(as[0]!, args, { cwd: '/' })).output;
     } finally {
       rmSync(home, { recursive: true, force: true });
     }
+  }
+
+  // As the machine's root: where /dev/fuse is open to all, an ordinary user does the same.
+  test('a user namespace is enough', { ...needsProgram('unshare') }, async () => {
+    expect(await mountAs(['unshare', '-Urm'])).toBe('inside\n');
+  });
+
+  const open = needsMount.skip !== true && (statSync('/dev/fuse').mode & 0o006) === 0o006;
+  const user = needs(open && canReceiveDescriptors(), 'needs a /dev/fuse that is open to all, and koffi');
+  test('an ordinary user mounts through fusermount3', {
+    ...(user.skip === true ? user : needsProgram('fusermount3', 'setpriv')),
+  }, async () => {
+    expect(await mountAs(['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'])).toBe('inside\n');
   });
 });
 

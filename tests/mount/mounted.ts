@@ -4,7 +4,7 @@
  * failure: a mount that nobody serves hangs whoever touches it.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -49,6 +49,8 @@ export function builtSources(): string {
   const cache = path.join(root, 'node_modules', '.cache');
   mkdirSync(cache, { recursive: true });
   const home = mkdtempSync(path.join(cache, 'byre-built-'));
+  // Other users run it, too.
+  chmodSync(home, 0o755);
   process.once('exit', () => rmSync(home, { recursive: true, force: true }));
   const compiler = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   const args = [
