@@ -322,5 +322,105 @@ def test_special_files():
     client.connect('socket')
 
 
+def test_random_operations_agree_with_memory():
+    import random
+    seed = int(os.environ.get('SEED') or random.randrange(1 << 30))
+    try:
+        random_operations(random.Random(seed))
+    except BaseException:
+        print('SEED=%d' % seed, flush=True)
+        raise
+
+
+def random_operations(chance):
+    """One file against a bytearray, across several 512 KiB chunks."""
+    limit = 3 << 20
+    model = bytearray()
+    fd = os.open('random', os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+
+    def span(largest):
+        at = chance.randrange(limit) if chance.random() < 0.7 else chance.randrange(limit // PAGE) * PAGE
+        length = chance.choice([1, 100, PAGE, 5 * PAGE, 1 << 16, largest])
+        return at, min(length, limit - at)
+
+    def grow(size):
+        if size > len(model):
+            model.extend(bytes(size - len(model)))
+
+    def write():
+        at, length = span(1 << 20)
+        data = chance.randbytes(length)
+        assert os.pwrite(fd, data, at) == length
+        grow(at + length)
+        model[at:at + length] = data
+
+    def read():
+        at, length = span(1 << 20)
+        assert os.pread(fd, length, at) == model[at:at + length], (at, length)
+
+    def truncate():
+        size = chance.randrange(limit)
+        os.ftruncate(fd, size)
+        del model[size:]
+        grow(size)
+
+    def punch():
+        at, length = span(1 << 20)
+        fallocate(fd, 3, at, length)
+        to = min(at + length, len(model))
+        if to > at:
+            model[at:to] = bytes(to - at)
+
+    def zero():
+        at, length = span(1 << 20)
+        fallocate(fd, 16, at, length)
+        grow(at + length)
+        model[at:at + length] = bytes(length)
+
+    def extend():
+        at, length = span(1 << 18)
+        fallocate(fd, 0, at, length)
+        grow(at + length)
+
+    def copy():
+        at, length = span(1 << 20)
+        to, _ = span(1 << 20)
+        length = min(length, limit - to)
+        if abs(at - to) < length or length == 0:
+            return
+        done = os.copy_file_range(fd, fd, length, offset_src=at, offset_dst=to)
+        expected = model[at:at + done]
+        assert len(expected) == done
+        if done > 0:
+            grow(to + done)
+            model[to:to + done] = expected
+
+    def map_write():
+        if len(model) == 0:
+            return
+        memory = mmap.mmap(fd, len(model))
+        at = chance.randrange(len(model))
+        data = chance.randbytes(min(chance.choice([1, 100, 3 * PAGE]), len(model) - at))
+        memory[at:at + len(data)] = data
+        model[at:at + len(data)] = data
+        if chance.random() < 0.5:
+            memory.flush()
+        memory.close()
+
+    def forget():
+        os.fsync(fd)
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def whole():
+        assert os.fstat(fd).st_size == len(model)
+        assert os.pread(fd, limit + 1, 0) == model
+
+    steps = [write] * 6 + [read] * 6 + [truncate, punch, zero, extend, copy, copy, map_write, map_write, forget, whole]
+    for _ in range(1500):
+        chance.choice(steps)()
+    whole()
+    os.close(fd)
+
+
 os.umask(0o022)
 globals()[sys.argv[1]]()

@@ -38,12 +38,13 @@ export interface WorldOptions {
 function roomOf(pool: Pool): StatfsNumbers {
   const { usedBytes, freeBytes, limitBytes } = pool.space();
   let free = freeBytes;
-  if (limitBytes === undefined) {
+  // Only a pool in a file is named by a path.
+  if (limitBytes === undefined && path.isAbsolute(pool.name)) {
     try {
       const host = statfsSync(path.dirname(pool.name));
       free = Math.max(0, host.bavail * host.bsize);
     } catch {
-      // Not in a file: the pool says itself what is free.
+      // The pool says itself what is free.
     }
   }
   const blocks = Math.floor((usedBytes + free) / BLOCK_BYTES);
