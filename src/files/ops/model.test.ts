@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type BareView, bareView, bytesOf, textOf } from '../../../tests/files/bare-view.ts';
 import { Model, Refusal } from '../../../tests/files/model.ts';
+import { poolView } from '../../../tests/files/pool-view.ts';
 import { expectBytes, expectSound, readAll } from '../../../tests/files/tree.ts';
 import { getAttributes, setAttributes } from './attributes.ts';
 import { write } from './content.ts';
@@ -282,25 +283,42 @@ const steps = fc.array(
   { minLength: 1, maxLength: 80, size: 'max' },
 );
 
+function playOut(first: BareView, run: readonly { world: number; forkNow: boolean; step: Step }[]): World[] {
+  const worlds: World[] = [{ view: first, model: new Model(), inodes: [1] }];
+  for (const { world: at, step, forkNow } of run) {
+    const world = worlds[at % worlds.length];
+    if (forkNow && worlds.length < 3) {
+      worlds.push({ view: world.view.fork(), model: world.model.fork(), inodes: [...world.inodes] });
+    }
+    take(world, step);
+  }
+  for (const world of worlds) {
+    compareWith(world);
+    expectSound(world.view);
+  }
+  return worlds;
+}
+
 describe('random operations', () => {
-  test.each([4096, 8192])('do what the model does, on branches and forks, with nodes of %i bytes', (nodeBytes) => {
+  test.each([4096, 8192])(
+    'do what the model does, on branches and forks, with nodes of %i bytes',
+    (nodeBytes) => {
+      fc.assert(
+        fc.property(steps, (run) => void playOut(bareView({ faultRate: 0.01, nodeBytes }), run)),
+        { numRuns: 30 },
+      );
+    },
+    120_000,
+  );
+
+  test('do it in a pool that keeps next to nothing in memory', () => {
     fc.assert(
-      fc.property(steps, (run) => {
-        const first = bareView({ faultRate: 0.01, nodeBytes });
-        const worlds: World[] = [{ view: first, model: new Model(), inodes: [1] }];
-        for (const { world: at, step, forkNow } of run) {
-          const world = worlds[at % worlds.length];
-          if (forkNow && worlds.length < 3) {
-            worlds.push({ view: world.view.fork(), model: world.model.fork(), inodes: [...world.inodes] });
-          }
-          take(world, step);
-        }
-        for (const world of worlds) {
-          compareWith(world);
-          expectSound(world.view);
-        }
+      fc.property(steps, fc.constantFrom(4096, 8192), (run, nodeBytes) => {
+        const { first, finish } = poolView(nodeBytes);
+        playOut(first, run);
+        finish();
       }),
-      { numRuns: 40 },
+      { numRuns: 15 },
     );
-  });
+  }, 120_000);
 });
