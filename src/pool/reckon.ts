@@ -4,7 +4,7 @@
  */
 
 import type { Root } from '../core/store.ts';
-import { countCommon, ReachWalk } from '../core/usage.ts';
+import { countCommon, reachWalk } from '../core/usage.ts';
 import { operate } from './attempt.ts';
 import { gated } from './commit.ts';
 import type { PoolState } from './state.ts';
@@ -18,13 +18,13 @@ export function* reckon(state: PoolState, root: Root): Steps<void> {
 function* reckonRoot(state: PoolState, root: Root): Steps<void> {
   const { store } = state;
   const ancestry = state.branchOf.get(root)?.record.ancestry ?? [];
-  const own = new ReachWalk(store, [root]);
+  const own = reachWalk(store, [root]);
   while (yield* operate(state, () => own.step()));
-  const others = new ReachWalk(
+  const others = reachWalk(
     store,
     ancestry.map((ancestor) => ancestor.root),
   );
   while (yield* operate(state, () => others.step()));
-  store.charge(root, own.pages - countCommon(own.seen, others.seen) - root.chargedPages);
+  store.charge(root, own.pages - countCommon(own.bits, others.bits) - root.chargedPages);
   root.reckonedAt = store.releases + root.changes;
 }

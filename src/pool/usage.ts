@@ -5,7 +5,7 @@
 
 import { PAGE_BYTES } from '../core/bytes.ts';
 import { rootsOf } from '../core/directory.ts';
-import { countCommon, ReachWalk, ReleaseWalk } from '../core/usage.ts';
+import { countCommon, reachWalk, releaseWalk } from '../core/usage.ts';
 import { operate } from './attempt.ts';
 import { listBranches, openBranch, reclaim } from './branches.ts';
 import { gated } from './commit.ts';
@@ -36,14 +36,14 @@ export function* usage(state: PoolState, name?: string): Steps<BranchUsage[]> {
 
 function* usageOf(state: PoolState, name: string, branch: OpenBranch): Steps<BranchUsage> {
   const { store } = state;
-  const reach = new ReachWalk(store, [branch.record.root]);
-  const release = new ReleaseWalk(store, rootsOf(branch.record));
+  const reach = reachWalk(store, [branch.record.root]);
+  const release = releaseWalk(store, rootsOf(branch.record));
   while (yield* operate(state, () => reach.step()));
   while (yield* operate(state, () => release.step()));
   return {
     name,
     referencedBytes: reach.pages * PAGE_BYTES,
-    sharedBytes: (reach.pages - countCommon(reach.seen, release.freed)) * PAGE_BYTES,
+    sharedBytes: (reach.pages - countCommon(reach.bits, release.bits)) * PAGE_BYTES,
     exclusiveBytes: release.pages * PAGE_BYTES,
   };
 }
