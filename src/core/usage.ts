@@ -69,9 +69,11 @@ export function reachWalk(store: Store, roots: readonly Root[]): PageWalk {
 export function releaseWalk(store: Store, roots: readonly Root[]): PageWalk {
   const taken = new Map<number, number>();
   return new PageWalk(store, roots, (page) => {
+    const count = store.counts.count(page);
+    if (count === 1) return true;
     const references = (taken.get(page) ?? 0) + 1;
     taken.set(page, references);
-    return references === store.counts.count(page);
+    return references === count;
   });
 }
 
