@@ -1,12 +1,13 @@
 /**
  * Where new pages go: low addresses first, the nodes of one commit in one run, the data of one commit in another.
- * Callers must have made sure by {@link Space.available} that the pages exist before they begin to write.
+ * Callers must have made sure by {@link Space.available} and {@link Space.hasNodes} that the pages exist before they begin
+ * to write.
  */
 
-import { assert } from '../errors.ts';
+import { assert, ByreError } from '../errors.ts';
 import { type Counts, GROUP_PAGES } from './counts.ts';
 
-/** The length of run that a window asks for, and how much occupied space a search passes before it takes a shorter one. */
+/** The length of run that a window asks for, and how far a search goes before it takes a shorter one. */
 const WINDOW_PAGES = 256;
 const SEARCH_PAGES = 64 * GROUP_PAGES;
 /** Page numbers are 32 bits. */
@@ -22,11 +23,15 @@ export class Space {
   /** The size limit of the pool. */
   limitPages = MAX_PAGES;
   private readonly counts: Counts;
+  private readonly nodePages: number;
   private readonly nodeWindow: Window = { at: 0, end: 0 };
   private readonly dataWindow: Window = { at: 0, end: 0 };
+  /** There is room for at least so many nodes. */
+  private knownNodes = 0;
 
-  constructor(counts: Counts, limitPages: number) {
+  constructor(counts: Counts, limitPages: number, nodePages: number) {
     this.counts = counts;
+    this.nodePages = nodePages;
     this.setLimit(limitPages);
   }
 
@@ -40,14 +45,43 @@ export class Space {
     return this.counts.freeCount + Math.max(0, this.limitPages - this.counts.pageCount);
   }
 
-  /** The first page of `length` contiguous new ones for nodes and other structures. */
-  allocateNode(length: number): number {
-    return this.allocate(this.nodeWindow, this.dataWindow, length);
+  /** True if there is room for so many nodes: runs of contiguous pages, which single free pages are not. */
+  hasNodes(nodes: number): boolean {
+    if (this.nodePages === 1) return this.available >= nodes;
+    if (this.growthPages >= nodes * this.nodePages) return true;
+    if (this.knownNodes < nodes) this.knownNodes = this.countNodes(4 * nodes);
+    return this.knownNodes >= nodes;
+  }
+
+  /** The first page of a new node. */
+  allocateNode(): number {
+    this.knownNodes--;
+    return this.allocate(this.nodeWindow, this.dataWindow, this.nodePages, WINDOW_PAGES);
   }
 
   /** One new page for data. */
   allocateData(): number {
-    return this.allocate(this.dataWindow, this.nodeWindow, 1);
+    this.knownNodes--;
+    // Near the limit data fills gaps, lowest first, and leaves runs to nodes: so many pages spoil few runs.
+    const fillsGaps = this.nodePages > 1 && this.growthPages < WINDOW_PAGES;
+    return this.allocate(this.dataWindow, this.nodeWindow, 1, fillsGaps ? 1 : WINDOW_PAGES);
+  }
+
+  /** New contiguous pages: `most` of them, or as many as there are in one run. Throws ENOSPC if there is not one. */
+  allocateRun(most: number): { page: number; length: number } {
+    const { nodeWindow: own, dataWindow: other, counts } = this;
+    this.closeWindows();
+    if (!this.search(own, other, 1, most, SEARCH_PAGES) || own.end - own.at < most) {
+      if (this.growthPages >= most) this.grow(own, most);
+      else if (!this.search(own, other, 1, most, counts.pageCount)) this.grow(own, most);
+    }
+    const { at: page } = own;
+    const length = Math.min(most, own.end - page);
+    if (length <= 0) throw new ByreError('ENOSPC', 'the pool is full: not one page is left to commit with');
+    own.at += length;
+    this.knownNodes -= length;
+    counts.allocate(page, length);
+    return { page, length };
   }
 
   /** Gives the windows up, so that the next commit begins at low addresses again. */
@@ -56,34 +90,54 @@ export class Space {
     this.dataWindow.at = this.dataWindow.end = 0;
   }
 
-  private allocate(own: Window, other: Window, length: number): number {
-    if (own.end - own.at < length) this.openWindow(own, other, length);
+  private get growthPages(): number {
+    return Math.max(0, this.limitPages - this.counts.pageCount);
+  }
+
+  private allocate(own: Window, other: Window, length: number, wanted: number): number {
+    if (own.end - own.at < length) this.openWindow(own, other, length, wanted);
     const page = own.at;
     own.at += length;
     this.counts.allocate(page, length);
     return page;
   }
 
-  private openWindow(own: Window, other: Window, length: number): void {
+  private openWindow(own: Window, other: Window, length: number, wanted: number): void {
     own.at = own.end = 0;
-    const wanted = Math.max(WINDOW_PAGES, length);
-    if (this.counts.freeCount >= length && this.search(own, other, length, wanted)) return;
-    const from = this.counts.pageCount;
-    const room = this.limitPages - from;
-    if (room >= length) {
-      const grown = Math.min(room, wanted);
-      this.counts.grow(from + grown);
-      own.at = from;
-      own.end = from + grown;
+    if (this.counts.freeCount >= length && this.search(own, other, length, wanted, SEARCH_PAGES)) return;
+    if (this.growthPages >= length) {
+      this.grow(own, Math.max(length, WINDOW_PAGES));
       return;
     }
-    // What is left may lie in the other window, which only sets pages aside.
+    // What is left may lie far off, or in the other window, which only sets pages aside.
     other.at = other.end = 0;
-    assert(this.search(own, other, length, length), 'pages are allocated that were not reserved');
+    const found = this.search(own, other, length, length, this.counts.pageCount);
+    assert(found, 'pages are allocated that were not reserved');
   }
 
-  /** Finds the first free run of `wanted` pages, or the longest of at least `length` within the bound of a search. */
-  private search(own: Window, other: Window, length: number, wanted: number): boolean {
+  private grow(own: Window, wanted: number): void {
+    const from = this.counts.pageCount;
+    const grown = Math.min(this.growthPages, wanted);
+    this.counts.grow(from + grown);
+    own.at = from;
+    own.end = from + grown;
+  }
+
+  /** How many nodes there is room for, counted up to `most`. */
+  private countNodes(most: number): number {
+    const { bytes, pageCount, lowestFree } = this.counts;
+    let nodes = Math.floor(this.growthPages / this.nodePages);
+    for (let page = this.nextFree(lowestFree, pageCount); page < pageCount && nodes < most; ) {
+      let end = page + 1;
+      while (end < pageCount && bytes[end] === 0) end++;
+      nodes += Math.floor((end - page) / this.nodePages);
+      page = this.nextFree(end, pageCount);
+    }
+    return nodes;
+  }
+
+  /** Finds the first free run of `wanted` pages, or the longest of at least `length` within `bound` pages of the first. */
+  private search(own: Window, other: Window, length: number, wanted: number, bound: number): boolean {
     const { counts } = this;
     const { bytes, pageCount } = counts;
     let bestFrom = 0;
@@ -100,7 +154,7 @@ export class Space {
       }
       if (lowest < 0) {
         lowest = page;
-        stop = Math.min(stop, page + SEARCH_PAGES);
+        stop = Math.min(stop, page + bound);
       }
       const limit = Math.min(pageCount, page + wanted, other.at > page ? other.at : pageCount);
       let end = page + 1;

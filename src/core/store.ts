@@ -16,6 +16,8 @@ const KEY_PART = 8;
 const MIN_FRAMES = 256;
 /** Frames that one operation may need besides what is dirty: its paths, their siblings and its content. */
 const OPERATION_FRAMES = 128;
+/** Ordinary writes leave room for so many nodes. */
+const RESERVE_NODES = 64;
 /** After so many commits for the sake of one operation nothing more will become clean or free. */
 const MAX_COMMITS = 3;
 
@@ -90,7 +92,7 @@ export class Store {
     this.nodes = new Frames(nodeBytes, Math.max(MIN_FRAMES, Math.floor((cacheBytes * 0.6) / nodeBytes)));
     this.data = new Frames(PAGE_BYTES, Math.max(2 * MIN_FRAMES, Math.floor((cacheBytes * 0.4) / PAGE_BYTES)));
     this.counts = new Counts();
-    this.space = new Space(this.counts, options.limitPages);
+    this.space = new Space(this.counts, options.limitPages, this.nodePages);
   }
 
   /** Begins an operation; its runner calls this before each attempt. */
@@ -131,7 +133,7 @@ export class Store {
 
   allocateNode(): number {
     if (this.charged) this.charge(this.charged, this.nodePages);
-    return this.space.allocateNode(this.nodePages);
+    return this.space.allocateNode();
   }
 
   allocateData(): number {
@@ -191,7 +193,9 @@ export class Store {
       });
     }
     const keep = this.reservePages * (freeing ? 0.25 : 1) + (freeing ? 0 : this.reservedPages - unclaimed(root));
-    if (this.space.available - pages >= keep) return;
+    // Data that fills gaps spoils no more runs than it could fill, and one.
+    const keepNodes = nodes + Math.floor(data / this.nodePages) + 1 + RESERVE_NODES * (freeing ? 0.25 : 1);
+    if (this.space.available - pages >= keep && this.space.hasNodes(keepNodes)) return;
     if (this.counts.heldCount > 0 && this.attempt < MAX_COMMITS) throw new Fault('commit');
     throw new ByreError(
       'ENOSPC',
@@ -202,7 +206,7 @@ export class Store {
 
   /** Pages that ordinary writes leave free, for commits and for getting out of a full pool. */
   get reservePages(): number {
-    return Math.max(64 * this.nodePages, Math.min(1024, Math.floor(this.space.limitPages / 64)));
+    return Math.max(RESERVE_NODES * this.nodePages, Math.min(1024, Math.floor(this.space.limitPages / 64)));
   }
 
   /** Adds pages to a root's charge, or takes them off it. */

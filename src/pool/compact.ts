@@ -150,7 +150,7 @@ function* moveNode(state: PoolState, pass: Pass, page: number, low: number, high
 
 function* placeNode(state: PoolState, pass: Pass, page: number, low: number, high: number): Steps<Moved> {
   const { store } = state;
-  const target = store.space.allocateNode(store.nodePages);
+  const target = store.space.allocateNode();
   const bytes = yield* operate(state, () =>
     rewrite(store, store.node(page, low, high), target, {
       node: (child) => pass.nodes.get(child),

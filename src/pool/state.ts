@@ -30,6 +30,8 @@ export interface StoredCounts {
   base: RecordRef;
   /** Oldest first. */
   log: RecordRef[];
+  /** So many of the log's records are parts of the base, for which no run of pages was long enough. */
+  baseParts: number;
   /** Pages whose counts changed since the newest record: they stand in the superblock. */
   tailPages: PageRuns;
   tail: Uint8Array;
@@ -53,7 +55,7 @@ export class PoolState {
   readonly stale = new Set<OpenBranch>();
   /** Which open branch a root belongs to, for the commit. */
   readonly branchOf = new WeakMap<Root, OpenBranch>();
-  readonly counts: StoredCounts = { base: NO_RECORD, log: [], tailPages: [], tail: new Uint8Array(0) };
+  readonly counts: StoredCounts = { base: NO_RECORD, log: [], baseParts: 0, tailPages: [], tail: new Uint8Array(0) };
   /** 0: none. */
   limitPages = 0;
   nextInode = 2;
