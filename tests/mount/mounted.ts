@@ -14,6 +14,7 @@ import { openPoolSync } from '../../src/pool/open-pool.ts';
 import { needs } from '../needs.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
+const LIMIT_BYTES = 4 * 2 ** 30;
 
 function canMount(): boolean {
   if (process.platform !== 'linux' || process.geteuid?.() !== 0) return false;
@@ -137,7 +138,8 @@ export async function mountedPool(
   const poolPath = path.join(home, 'pool.byre');
   const directory = path.join(home, 'mount');
   mkdirSync(directory);
-  const pool = openPoolSync(poolPath);
+  // With a limit `df` shows the pool's own room, which nobody else takes.
+  const pool = openPoolSync(poolPath, { limitBytes: LIMIT_BYTES });
   pool.forkSync('main', 'work');
   pool.closeSync();
   const again = (more: Partial<MountProcessOptions> = {}): Promise<Mounted> =>
