@@ -24,17 +24,14 @@ export function* iterateSync<Item>(
 ): Generator<Item, void, void> {
   const cursor = runJobSync(target, open);
   const load = () => cursor.load();
-  if ('make' in shape && !cursor.ended) cursor.hold();
+  const worked = 'make' in shape;
+  if (worked && !cursor.ended) cursor.hold();
   try {
     while (!cursor.ended) {
-      while (cursor.advance()) {
-        if ('make' in shape) {
-          yield runJobSync(target, shape.make(cursor));
-          continue;
-        }
-        const inline = shape.needsValue ? cursor.leaf.value() : undefined;
-        if (inline !== undefined || !shape.needsValue) yield shape.item(cursor, inline);
-        else yield shape.item(cursor, runJobSync(target, cursor.value()));
+      if (worked) while (cursor.advance()) yield runJobSync(target, shape.make(cursor));
+      else if (!shape.needsValue) while (cursor.advance()) yield shape.item(cursor, undefined);
+      else {
+        while (cursor.advance()) yield shape.item(cursor, cursor.leaf.value() ?? runJobSync(target, cursor.value()));
       }
       if (!cursor.ended && !target.runSync(load)) {
         cursor.hold();
@@ -53,17 +50,15 @@ export async function* iterate<Item>(
 ): AsyncGenerator<Item, void, void> {
   const cursor = await runJob(target, open);
   const load = () => cursor.load();
-  if ('make' in shape && !cursor.ended) cursor.hold();
+  const worked = 'make' in shape;
+  if (worked && !cursor.ended) cursor.hold();
   try {
     while (!cursor.ended) {
-      while (cursor.advance()) {
-        if ('make' in shape) {
-          yield await runJob(target, shape.make(cursor));
-          continue;
-        }
-        const inline = shape.needsValue ? cursor.leaf.value() : undefined;
-        if (inline !== undefined || !shape.needsValue) yield shape.item(cursor, inline);
-        else yield shape.item(cursor, await runJob(target, cursor.value()));
+      if (worked) while (cursor.advance()) yield await runJob(target, shape.make(cursor));
+      else if (!shape.needsValue) while (cursor.advance()) yield shape.item(cursor, undefined);
+      else {
+        while (cursor.advance())
+          yield shape.item(cursor, cursor.leaf.value() ?? (await runJob(target, cursor.value())));
       }
       if (!cursor.ended && !(await target.run(load))) {
         cursor.hold();

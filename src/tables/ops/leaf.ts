@@ -18,6 +18,8 @@ export class LeafCopy {
   private prefix = 0;
   private key = new Uint8Array(0);
   private slot = 0;
+  private at = 0;
+  private suffix = 0;
   /** 1, or -1 when the scan runs backwards. */
   private way = 1;
   /** How many rows are left. */
@@ -56,6 +58,7 @@ export class LeafCopy {
     if (this.left === 0) return false;
     this.left--;
     this.slot += this.way;
+    this.find();
     return true;
   }
 
@@ -79,6 +82,7 @@ export class LeafCopy {
   lastTreeKey(): Uint8Array {
     const { slot } = this;
     this.slot = slot + this.way * this.left;
+    this.find();
     const key = this.treeKey();
     this.slot = slot;
     return key;
@@ -86,30 +90,26 @@ export class LeafCopy {
 
   /** The value of the present row; undefined if it lies in pages. */
   value(): Uint8Array | undefined {
-    const { image } = this;
-    const at = this.place();
+    const { image, at } = this;
     const header = image[at] | (image[at + 1] << 8);
     if (header >>> KIND_SHIFT !== 0) return undefined;
-    const from = at + 2 + this.suffix();
+    const from = at + 2 + this.suffix;
     return image.subarray(from, from + (header & LENGTH_MASK));
   }
 
   /** Puts the present row's key together behind the prefix and returns its end. */
   private assemble(): number {
-    const { image, key, prefix } = this;
-    const from = this.place() + 2;
-    const suffix = this.suffix();
+    const { image, key, prefix, suffix } = this;
+    const from = this.at + 2;
     for (let i = 0; i < suffix; i++) key[prefix + i] = image[from + i];
     return prefix + suffix;
   }
 
-  private place(): number {
-    const at = HEADER_BYTES + this.slot * SLOT_BYTES + 4;
-    return this.image[at] | (this.image[at + 1] << 8);
-  }
-
-  private suffix(): number {
-    const at = HEADER_BYTES + this.slot * SLOT_BYTES + 6;
-    return this.image[at] | (this.image[at + 1] << 8);
+  /** Where the cell of the present slot lies, and how long its key is after the prefix. */
+  private find(): void {
+    const { image } = this;
+    const slot = HEADER_BYTES + this.slot * SLOT_BYTES + 4;
+    this.at = image[slot] | (image[slot + 1] << 8);
+    this.suffix = image[slot + 2] | (image[slot + 3] << 8);
   }
 }
