@@ -1,6 +1,6 @@
 /**
  * Looking at the files of whole branches: what differs between two, and whether one is sound.
- * Callers may write to the branches meanwhile; they are looked at as they were at the beginning.
+ * Callers may write to the branches meanwhile, which are looked at as they were at the beginning; both must be of one pool.
  */
 import type { Branch } from '../pool/branch.ts';
 import { compareTrees, type FileChange } from './ops/compare.ts';

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { needs } from '../../tests/needs.ts';
 import { mergeText, unifiedDiff } from './text.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -85,7 +86,8 @@ describe('unifiedDiff', () => {
     expect(unifiedDiff(Uint8Array.of(0), bytes('a'))).toBeUndefined();
   });
 
-  test.skipIf(spawnSync('patch', ['--version']).status !== 0)('is a patch that makes the new from the old', () => {
+  const hasPatch = spawnSync('patch', ['--version']).status === 0;
+  test('is a patch that makes the new from the old', needs(hasPatch, 'needs the program patch'), () => {
     const directory = mkdtempSync(path.join(tmpdir(), 'byre-text-'));
     try {
       fc.assert(

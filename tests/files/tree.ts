@@ -96,3 +96,14 @@ export function codeOf(view: BareView, operation: () => unknown): string | undef
     return (error as { code?: string }).code ?? String(error);
   }
 }
+
+/** Bytes that are not zero, the same for a seed. */
+export const noise = (length: number, seed = 1) => {
+  const bytes = new Uint8Array(length);
+  let state = seed;
+  for (let at = 0; at < length; at++) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    bytes[at] = 1 + ((state >>> 16) % 255);
+  }
+  return bytes;
+};

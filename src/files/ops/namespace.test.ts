@@ -1,4 +1,4 @@
-/** Names: making, looking up, linking, unlinking, renaming, and what each leaves in times, links and orphans. */
+/** Names: making, looking up, linking and unlinking, and what each leaves in times, links and orphans. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type BareView, bareView, bytesOf, textOf } from '../../../tests/files/bare-view.ts';
 import {
@@ -37,11 +37,6 @@ const paths = (inode: number) => view.run(() => pathsOf(view, inode)).map((chain
 const unlinkPath = (path: string, release = false) => {
   const { parent, name } = placeOf(view, path);
   return view.run(() => unlink(view, parent, name, { release }));
-};
-const renamePath = (from: string, to: string, options?: RenameOptions) => {
-  const a = placeOf(view, from);
-  const b = placeOf(view, to);
-  return view.run(() => rename(view, a.parent, a.name, b.parent, b.name, options));
 };
 const renameCode = (from: string, to: string, options?: RenameOptions) => {
   const a = placeOf(view, from);
@@ -335,154 +330,5 @@ describe('removeDirectory', () => {
     expect(view.run(() => releaseOrphan(view, e))).toBe(true);
     expect(view.run(() => removeDirectory(view, ROOT_INODE, bytesOf('d'), { release: true })).released).toBe(true);
     expect(attributes(ROOT_INODE).links).toBe(2);
-  });
-});
-
-describe('rename', () => {
-  test('moves a name and stamps all three', () => {
-    makeDirectory(view, '/a');
-    makeDirectory(view, '/b');
-    const inode = make(view, '/a/f');
-    const now = view.tick();
-    expect(renamePath('/a/f', '/b/g')).toBeUndefined();
-    expect(find(view, '/a/f')).toBe(0);
-    expect(find(view, '/b/g')).toBe(inode);
-    expect(attributes(inode)).toMatchObject({ changeTime: now, links: 1 });
-    for (const path of ['/a', '/b']) {
-      expect(attributes(find(view, path))).toMatchObject({ modifyTime: now, changeTime: now, links: 2 });
-    }
-    expect(paths(inode)).toEqual(['b/g']);
-    expect(renamePath('/b/g', '/b/h')).toBeUndefined();
-    expect(paths(inode)).toEqual(['b/h']);
-  });
-
-  test('moves directories with the links of their parents', () => {
-    makeDirectory(view, '/a');
-    makeDirectory(view, '/a/x');
-    makeDirectory(view, '/b');
-    const x = find(view, '/a/x');
-    renamePath('/a/x', '/b/x');
-    expect(attributes(find(view, '/a')).links).toBe(2);
-    expect(attributes(find(view, '/b')).links).toBe(3);
-    expect(view.run(() => parentOf(view, x))).toBe(find(view, '/b'));
-  });
-
-  test('onto itself, or another link of the same file, does nothing', () => {
-    const inode = make(view, '/f');
-    view.run(() => link(view, inode, ROOT_INODE, bytesOf('g')));
-    const before = attributes(inode);
-    view.tick();
-    expect(renamePath('/f', '/f')).toBeUndefined();
-    expect(renamePath('/f', '/g')).toBeUndefined();
-    expect(renamePath('/f', '/g', { exchange: true })).toBeUndefined();
-    expect(attributes(inode)).toEqual(before);
-    expect(namesIn(view, '/')).toEqual(['f', 'g']);
-    expect(renameCode('/f', '/g', { noReplace: true })).toBe('EEXIST');
-    expect(renameCode('/f', '/f', { noReplace: true })).toBe('EEXIST');
-  });
-
-  test('replaces a file, which is an orphan or one link poorer', () => {
-    const from = make(view, '/from', { content: bytesOf('1') });
-    const to = make(view, '/to', { content: bytesOf('2') });
-    expect(renamePath('/from', '/to')).toEqual({ inode: to, links: 0, released: false });
-    expect(find(view, '/to')).toBe(from);
-    expect(allOrphans()).toEqual([to]);
-    const other = make(view, '/other');
-    view.run(() => link(view, other, ROOT_INODE, bytesOf('other2')));
-    expect(renamePath('/to', '/other', { release: true })).toEqual({ inode: other, links: 1, released: false });
-    expect(renamePath('/other', '/other2', { release: true })).toEqual({ inode: other, links: 0, released: true });
-    expect(namesIn(view, '/')).toEqual(['other2']);
-  });
-
-  test('replaces an empty directory by a directory, and nothing else', () => {
-    makeDirectory(view, '/d');
-    makeDirectory(view, '/e');
-    makeDirectory(view, '/full');
-    make(view, '/full/f');
-    make(view, '/f');
-    expect(renameCode('/d', '/f')).toBe('ENOTDIR');
-    expect(renameCode('/f', '/d')).toBe('EISDIR');
-    expect(renameCode('/d', '/full')).toBe('ENOTEMPTY');
-    expect(renameCode('/d', '/e', { noReplace: true })).toBe('EEXIST');
-    const e = find(view, '/e');
-    expect(renamePath('/d', '/e')).toEqual({ inode: e, links: 0, released: false });
-    expect(attributes(ROOT_INODE).links).toBe(4);
-    makeDirectory(view, '/full/sub');
-    renamePath('/full/sub', '/e');
-    expect(attributes(ROOT_INODE).links).toBe(4);
-    expect(attributes(find(view, '/full')).links).toBe(2);
-  });
-
-  test('refuses to put a directory into itself', () => {
-    makeDirectory(view, '/a');
-    makeDirectory(view, '/a/b');
-    makeDirectory(view, '/a/b/c');
-    expect(renameCode('/a', '/a/x')).toBe('EINVAL');
-    expect(renameCode('/a', '/a/b/c/x')).toBe('EINVAL');
-    expect(renameCode('/a', '/a/b')).toBe('EINVAL');
-    expect(renameCode('/a/b/c', '/a')).toBe('ENOTEMPTY');
-    expect(renameCode('/a', '/a/b/c', { exchange: true })).toBe('EINVAL');
-    expect(renameCode('/a/b/c', '/a', { exchange: true })).toBe('EINVAL');
-    expect(renameCode('/a/b', '/a/b2')).toBeUndefined();
-  });
-
-  test('exchanges anything with anything', () => {
-    makeDirectory(view, '/a');
-    makeDirectory(view, '/b');
-    const file1 = make(view, '/a/f');
-    makeDirectory(view, '/b/d');
-    const d = find(view, '/b/d');
-    make(view, '/b/d/inside');
-    const now = view.tick();
-    expect(renamePath('/a/f', '/b/d', { exchange: true })).toBeUndefined();
-    expect(find(view, '/b/d')).toBe(file1);
-    expect(find(view, '/a/f')).toBe(d);
-    expect(find(view, '/a/f/inside')).not.toBe(0);
-    expect(attributes(find(view, '/a')).links).toBe(3);
-    expect(attributes(find(view, '/b')).links).toBe(2);
-    expect(attributes(d).changeTime).toEqual(now);
-    expect(attributes(file1).changeTime).toEqual(now);
-    expect(renameCode('/a/f', '/none', { exchange: true })).toBe('ENOENT');
-    expect(renameCode('/a', '/b', { exchange: true, noReplace: true })).toBe('EINVAL');
-    renamePath('/a', '/b', { exchange: true });
-    expect(find(view, '/b/f/inside')).not.toBe(0);
-  });
-
-  test('refuses what is not there', () => {
-    make(view, '/f');
-    expect(renameCode('/x', '/y')).toBe('ENOENT');
-    const inode = find(view, '/f');
-    const code = (a: number, b: number) => codeOf(view, () => rename(view, a, bytesOf('f'), b, bytesOf('g')));
-    expect(code(ROOT_INODE, inode)).toBe('ENOTDIR');
-    expect(code(ROOT_INODE, 999)).toBe('ENOENT');
-    expect(code(inode, ROOT_INODE)).toBe('ENOTDIR');
-    makeDirectory(view, '/gone');
-    const gone = find(view, '/gone');
-    view.run(() => removeDirectory(view, ROOT_INODE, bytesOf('gone')));
-    expect(code(ROOT_INODE, gone)).toBe('ENOENT');
-  });
-});
-
-describe('a read-only view', () => {
-  test('refuses every change with EROFS', () => {
-    make(view, '/f');
-    const frozen = view.fork({ readOnly: true });
-    const f = find(frozen, '/f');
-    const name = bytesOf('x');
-    for (const operation of [
-      () => create(frozen, ROOT_INODE, name, file),
-      () => createUnnamed(frozen, file),
-      () => link(frozen, f, ROOT_INODE, name),
-      () => unlink(frozen, ROOT_INODE, bytesOf('f')),
-      () => removeDirectory(frozen, ROOT_INODE, bytesOf('f')),
-      () => rename(frozen, ROOT_INODE, bytesOf('f'), ROOT_INODE, name),
-      () => setAttributes(frozen, f, { mode: 0 }),
-      () => releaseOrphan(frozen, f),
-    ]) {
-      expect(codeOf(frozen, operation)).toBe('EROFS');
-    }
-    unlinkPath('/f');
-    expect(namesIn(frozen, '/')).toEqual(['f']);
-    expectSound(frozen);
   });
 });
