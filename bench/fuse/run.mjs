@@ -112,6 +112,42 @@ const peers = {
   },
 };
 
+/** Runs a shell script in a directory and returns how many seconds it took. */
+function secondsOf(directory, script) {
+  const begin = process.hrtime.bigint();
+  const run = spawnSync('sh', ['-ec', script], { cwd: directory, encoding: 'utf8', timeout: 300_000 });
+  if (run.status !== 0) throw new Error(run.stderr.trim() || String(run.signal));
+  return Number(process.hrtime.bigint() - begin) / 1e9;
+}
+
+const repository = `
+  mkdir repository && cd repository && git init -q && git config user.name n && git config user.email e
+  for d in $(seq 60); do mkdir d$d; for f in $(seq 50); do echo $d $f > d$d/f$f; done; done
+  git add . && git commit -qm all`;
+const project =
+  '{"name":"x","version":"1.0.0","private":true,"dependencies":{"express":"4.21.2","typescript":"5.6.3"}}';
+
+/** Programs that people use: how often a second they run through. */
+const programs = {
+  'git-status': (directory) => {
+    if (!existsSync(path.join(directory, 'repository'))) secondsOf(directory, repository);
+    return 1 / secondsOf(path.join(directory, 'repository'), 'git status --porcelain');
+  },
+  'npm-ci': (directory) => {
+    const npm = `npm --silent --no-audit --no-fund --prefer-offline --cache ${path.join(home, 'npm-cache')}`;
+    const place = path.join(directory, 'project');
+    if (!existsSync(place)) {
+      secondsOf(
+        directory,
+        `mkdir project && cd project && echo '${project}' > package.json && ${npm} install && rm -r node_modules`,
+      );
+    }
+    const seconds = secondsOf(place, `${npm} ci`);
+    rmSync(path.join(place, 'node_modules'), { recursive: true, force: true });
+    return 1 / seconds;
+  },
+};
+
 /** Each with how often, or how many MiB, and its unit. */
 const measurements = {
   stat: [100_000, '/s'],
@@ -120,7 +156,9 @@ const measurements = {
   read: [192, ' MiB/s'],
   'random-read': [20_000, '/s'],
   'random-write': [10_000, '/s'],
-  copy: [192, ' MiB/s'],
+  copy: [1024, ' MiB/s'],
+  'git-status': [1, ' runs/s'],
+  'npm-ci': [1, ' runs/s'],
 };
 
 function median(list) {
@@ -139,6 +177,14 @@ async function startPeers() {
   return started;
 }
 
+function measure(program, directory, what, count) {
+  if (what in programs) return programs[what](directory);
+  const scaled = String(Math.max(1, Math.round(count * scale)));
+  const run = spawnSync(program, [directory, what, scaled], { encoding: 'utf8', timeout: 300_000 });
+  if (run.status !== 0) throw new Error(run.stderr.trim() || String(run.signal));
+  return Number(run.stdout);
+}
+
 /** Rounds of every measurement on every peer in turn, so that what else the machine does falls on all alike. */
 function measureAll(started, program) {
   const only = values.only?.split(',') ?? Object.keys(measurements);
@@ -147,12 +193,13 @@ function measureAll(started, program) {
     for (const what of only) {
       const [count] = measurements[what];
       for (const [name, directory] of Object.entries(started)) {
-        const scaled = String(Math.max(1, Math.round(count * scale)));
-        const run = spawnSync(program, [directory, what, scaled], { encoding: 'utf8', timeout: 300_000 });
         results[what] ??= {};
         results[what][name] ??= [];
-        if (run.status === 0) results[what][name].push(Number(run.stdout));
-        else console.error(`${name} ${what}: ${run.stderr.trim() || run.signal}`);
+        try {
+          results[what][name].push(measure(program, directory, what, count));
+        } catch (error) {
+          console.error(`${name} ${what}: ${error.message}`);
+        }
       }
     }
   }
@@ -166,9 +213,16 @@ function print(results) {
     const parts = Object.entries(byName).map(([name, list]) => {
       const rate = median(list);
       const ratio = name === 'byre' || Number.isNaN(own) ? '' : ` (byre ${(own / rate).toFixed(2)}x)`;
-      return `${name} ${Math.round(rate).toLocaleString('en')}${unit}${ratio}`;
+      const shown = rate < 100 ? rate.toFixed(2) : Math.round(rate).toLocaleString('en');
+      return `${name} ${shown}${unit}${ratio}`;
     });
     console.log(`${what.padEnd(13)} ${parts.join('   ')}`);
+  }
+  const { copy, read } = results;
+  if (copy?.byre && read?.byre) {
+    console.log(
+      `copying a file in the mount is ${(median(copy.byre) / median(read.byre)).toFixed(0)}x as fast as reading it`,
+    );
   }
 }
 
