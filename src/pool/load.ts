@@ -31,24 +31,36 @@ export function unpin(state: PoolState, pins: Pins): void {
 
 /** Brings the pages that a fault names into memory, verified, and pins them. */
 export function* load(state: PoolState, fault: Fault, pins: Pins): Steps<void> {
+  // Asked before anything is waited for: a page that has no count now is one that the counts are wrong about.
+  const nodes = fault.nodes.filter((_, i) => i % 3 === 0 && isObsolete(state, fault.nodes[i]));
+  const data = fault.data.filter((_, i) => i % 2 === 0 && isObsolete(state, fault.data[i]));
+  const miscounted = new Set([...nodes, ...data]);
   for (let i = 0; i < fault.nodes.length; i += 3) {
-    yield* loadNode(state, fault.nodes[i], fault.nodes[i + 1], fault.nodes[i + 2], pins);
+    yield* loadNode(state, fault.nodes[i], fault.nodes[i + 1], fault.nodes[i + 2], pins, miscounted);
   }
   for (let i = 0; i < fault.data.length; ) {
     let end = i + 2;
     while (end < fault.data.length && fault.data[end] === fault.data[end - 2] + 1 && (end - i) / 2 < RUN_PAGES)
       end += 2;
-    yield* loadData(state, fault.data.slice(i, end), pins);
+    yield* loadData(state, fault.data.slice(i, end), pins, miscounted);
     i = end;
   }
 }
 
-function* loadNode(state: PoolState, page: number, low: number, high: number, pins: Pins): Steps<void> {
+function* loadNode(
+  state: PoolState,
+  page: number,
+  low: number,
+  high: number,
+  pins: Pins,
+  miscounted: ReadonlySet<number>,
+): Steps<void> {
   const { store } = state;
   const bytes = new Uint8Array(store.nodeBytes);
   if (store.nodes.find(page) < 0) yield { kind: 'read', offset: pageOffset(page), target: bytes };
   let frame = store.nodes.find(page);
   if (frame < 0) {
+    if (isObsolete(state, page) && !miscounted.has(page)) return;
     store.hash(bytes, store.hashWords);
     if (
       store.hashWords[0] !== low ||
@@ -66,13 +78,19 @@ function* loadNode(state: PoolState, page: number, low: number, high: number, pi
 }
 
 /** Loads a run of data pages with one read. */
-function* loadData(state: PoolState, pages: readonly number[], pins: Pins): Steps<void> {
+function* loadData(
+  state: PoolState,
+  pages: readonly number[],
+  pins: Pins,
+  miscounted: ReadonlySet<number>,
+): Steps<void> {
   const { store } = state;
   const bytes = new Uint8Array((pages.length / 2) * PAGE_BYTES);
   yield { kind: 'read', offset: pageOffset(pages[0]), target: bytes };
   for (let i = 0; i < pages.length; i += 2) {
     let frame = store.data.find(pages[i]);
     if (frame < 0) {
+      if (isObsolete(state, pages[i]) && !miscounted.has(pages[i])) continue;
       const part = bytes.subarray((i / 2) * PAGE_BYTES, (i / 2 + 1) * PAGE_BYTES);
       store.hash(part, store.hashWords);
       if (store.hashWords[0] !== pages[i + 1]) throw damaged(state, 'data', pages[i]);
@@ -82,6 +100,14 @@ function* loadData(state: PoolState, pages: readonly number[], pins: Pins): Step
     store.data.pin(frame);
     pins.data.push(frame);
   }
+}
+
+/**
+ * Somebody else gave the page back while it was read, and perhaps it serves something new: what was read must not become
+ * resident. The operation that wanted it runs again, and finds that it does not want it any more.
+ */
+function isObsolete({ store, readOnly }: PoolState, page: number): boolean {
+  return !readOnly && (store.counts.count(page) === 0 || store.counts.isFresh(page));
 }
 
 function damaged(state: PoolState, what: 'node' | 'data', page: number): ByreError {
