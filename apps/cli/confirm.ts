@@ -13,6 +13,7 @@ export const yesOption = {
 export async function confirm(session: Session, loss: string, question: string, otherwise = ''): Promise<void> {
   if (session.values.yes === true) return;
   if (!session.interactive) throw refused(`${loss}; nothing was done: give --yes${otherwise} if that is meant`);
-  const answer = await session.ask(`${loss}. ${question} [y/N] `);
+  const sentence = `${loss.slice(0, 1).toUpperCase()}${loss.slice(1)}`;
+  const answer = await session.ask(`${sentence}. ${question} [y/N] `);
   if (answer === undefined || !/^y(es)?$/i.test(answer.trim())) throw refused('nothing was done');
 }

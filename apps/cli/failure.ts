@@ -51,6 +51,16 @@ function withAdvice(message: string, code: string): string {
   return `${message} (${more})`;
 }
 
+/** Who writes the pool, from what the lock tells of its holder. */
+function lockedMessage(details: Readonly<Record<string, unknown>>): string | undefined {
+  const { poolPath, pid, host, command, sinceMs, doubt } = details;
+  // If its life is in doubt, the lock's own words say what to do.
+  if (typeof poolPath !== 'string' || typeof sinceMs !== 'number' || doubt !== undefined) return undefined;
+  const who = `process ${pid} on ${host} (${command})`;
+  const since = new Date(sinceMs).toISOString();
+  return `${poolPath} is being written by ${who}, since ${since}: wait for its end, or longer with --wait=SECONDS`;
+}
+
 export function failureOf(error: unknown): Failure {
   if (error instanceof CommandFailure) {
     return { message: error.message, status: error.status, code: nameOfStatus(error.status), details: {} };
@@ -63,7 +73,8 @@ export function failureOf(error: unknown): Failure {
     return { message, status: Status.broken, code: 'INTERNAL', details: {} };
   }
   const details = isByreError(error) ? error.details : {};
-  return { message: withAdvice(error.message, code), status: statusOf(code), code, details };
+  const message = (code === 'LOCKED' ? lockedMessage(details) : undefined) ?? withAdvice(error.message, code);
+  return { message, status: statusOf(code), code, details };
 }
 
 function nameOfStatus(status: number): string {

@@ -9,9 +9,9 @@ import { isatty } from 'node:tty';
 import type { Command } from './command.ts';
 import type { World } from './dispatch.ts';
 import type { RemoteRequest } from './served.ts';
+import { abortable, writeWhole } from './streams.ts';
 
 const INTERRUPTED = 130;
-const PIPE_CLOSED = 141;
 const TERMINATED = 143;
 /** How long a command may take to end after Ctrl-C, before the process just ends. The pool is whole at any moment. */
 const GRACE_MS = 3000;
@@ -35,29 +35,24 @@ function interruptible(): AbortController {
   };
   process.on('SIGINT', end(INTERRUPTED));
   process.on('SIGTERM', end(TERMINATED));
-  // Whoever reads the output may have had enough, as `head` has.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(PIPE_CLOSED);
-    throw error;
-  });
   return abort;
 }
 
 let askedToEnd: AbortController | undefined;
 
 /** Standard input, opened by the first who reads it; empty for commands that have no use for it. */
-async function* inputOf(command: Command | undefined): AsyncGenerator<Uint8Array> {
+async function* inputOf(command: Command | undefined, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   if (command?.input === undefined || (command.input === 'answers' && !isTerminal.input)) return;
-  yield* process.stdin;
+  yield* abortable(process.stdin, signal);
 }
 
 function progressOnTerminal(): (line: string | undefined) => void {
   let shown = false;
   return (line) => {
     if (!isTerminal.error) return;
-    const stream = process.stderr;
-    if (line !== undefined) stream.write(`\r\x1b[K${line.slice(0, Math.max(20, stream.columns - 1))}`);
-    else if (shown) stream.write('\r\x1b[K');
+    const places = Math.max(20, process.stderr.columns - 1);
+    if (line !== undefined) writeWhole(2, `\r\x1b[K${line.slice(0, places)}`);
+    else if (shown) writeWhole(2, '\r\x1b[K');
     shown = line !== undefined;
   };
 }
@@ -92,7 +87,7 @@ export function localWorld(command: Command | undefined, args: readonly string[]
     environment: process.env,
     interactive,
     columns,
-    input: inputOf(command),
+    input: inputOf(command, signal),
     signal,
     given: undefined,
     async handOver(poolPath) {
@@ -107,14 +102,17 @@ export function localWorld(command: Command | undefined, args: readonly string[]
         interactive,
         progress: isTerminal.error,
       };
-      const output = (bytes: Uint8Array): void => void process.stdout.write(bytes);
-      const error = (bytes: Uint8Array): void => void process.stderr.write(bytes);
-      return await ask(poolPath, request, { input: inputOf(command), output, error, signal });
+      return await ask(poolPath, request, {
+        input: inputOf(command, signal),
+        output: (bytes) => writeWhole(1, bytes),
+        error: (bytes) => writeWhole(2, bytes),
+        signal,
+      });
     },
-    write: (bytes) => void process.stdout.write(bytes),
+    write: (bytes) => writeWhole(1, bytes),
     say: (line) => {
       progress(undefined);
-      process.stderr.write(`${line}\n`);
+      writeWhole(2, `${line}\n`);
     },
     progress,
     ask: (question) => askTerminal(question, signal),

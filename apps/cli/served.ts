@@ -6,6 +6,7 @@ import path from 'node:path';
 import type { CommandRequest } from '../fuse/control.ts';
 import type { EngineCommand } from '../fuse/setup.ts';
 import { runLine, type World } from './dispatch.ts';
+import { abortable } from './streams.ts';
 
 /** What this program's own requests say besides. */
 export interface RemoteRequest extends CommandRequest {
@@ -18,11 +19,11 @@ export interface RemoteRequest extends CommandRequest {
 const encoder = new TextEncoder();
 
 /** The next line of the input; undefined at its end. */
-async function readLine(input: AsyncIterable<Uint8Array>): Promise<string | undefined> {
+async function readLine(input: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<string | undefined> {
   const decoder = new TextDecoder();
   let line = '';
   // Not `for await`: leaving that would end the input, and there may be more questions.
-  for (const pieces = input[Symbol.asyncIterator](); ; ) {
+  for (const pieces = abortable(input, signal); ; ) {
     const { done, value } = await pieces.next();
     if (done === true) return line === '' ? undefined : line;
     line += decoder.decode(value, { stream: true });
@@ -47,7 +48,7 @@ function worldOf(call: EngineCommand): World {
     environment,
     interactive,
     columns,
-    input: call.input,
+    input: abortable(call.input, call.signal),
     signal: call.signal,
     given: { pool: call.pool, poolPath: call.poolPath },
     handOver: async () => undefined,
@@ -60,7 +61,7 @@ function worldOf(call: EngineCommand): World {
     async ask(question) {
       if (!interactive) return undefined;
       error(question);
-      return await readLine(call.input);
+      return await readLine(call.input, call.signal);
     },
     path: (typed) => path.resolve(directory, typed),
   };

@@ -38,6 +38,13 @@ export async function openTarget(pool: Pool, target: Target): Promise<Opened> {
   return { branch, name, path, title: shown(showTarget(name, path)), view: viewOf(branch) };
 }
 
+/** A branch that is to be written. Throws READ_ONLY for a snapshot. */
+export async function writableBranch(pool: Pool, name: string): Promise<Branch> {
+  const branch = await pool.branch(name);
+  if (!branch.readOnly) return branch;
+  throw new ByreError('READ_ONLY', `'${name}' is a snapshot, which nobody can write`);
+}
+
 /** An errno with the target that it is about. */
 function about(title: string, error: unknown): unknown {
   if (!isByreError(error) || error.errno === undefined || error.path !== undefined) return error;

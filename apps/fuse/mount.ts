@@ -8,6 +8,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { closeSync, realpathSync } from 'node:fs';
 import path from 'node:path';
+import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import { ByreError, type ErrorCode } from '../../src/errors.ts';
 import type { Pool } from '../../src/pool/pool.ts';
@@ -143,7 +144,8 @@ export async function startMountProcess(options: MountProcessOptions): Promise<M
   const program = fileURLToPath(new URL('./main.js', import.meta.url));
   const child = spawn(process.execPath, [program, JSON.stringify(setupOf(options))], {
     detached: true,
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    // A pipe would stay open for as long as the mount is there, and its reader would wait for that.
+    stdio: ['ignore', 'ignore', isatty(2) ? 'inherit' : 'ignore', 'ipc'],
     cwd: '/',
   });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));

@@ -4,10 +4,9 @@
  */
 import type { Command } from '../command.ts';
 import { confirm, yesOption } from '../confirm.ts';
-import { showBytes } from '../format.ts';
+import { lossOf } from '../losses.ts';
 import { withPool } from '../pool.ts';
 import { usage, writeJson } from '../session.ts';
-import { shown } from '../shown.ts';
 import { parseTarget } from '../target.ts';
 import { branchName } from '../targets.ts';
 
@@ -15,12 +14,12 @@ export const drop: Command = {
   name: 'drop',
   summary: 'remove branches and snapshots',
   usage: ['[--yes] BRANCH...'],
-  details: `If a branch has pages that no other branch or snapshot has, they would be lost: it asks, unless --yes is given. Their
-space is free for new data then; 'byre compact' gives it back to the file system.`,
+  details: `Unless another branch or snapshot is the same, its content would be lost: it asks, unless --yes is given. The space is
+free for new data then; 'byre compact' gives it back to the file system.`,
   options: yesOption,
   examples: [
-    ['byre drop try-1', 'drops a branch, and asks if it has anything of its own'],
-    ['byre drop --yes try-1 try-2', 'drops two, with all that only they have'],
+    ['byre drop try-1', 'drops a branch, and asks if anything would be lost'],
+    ['byre drop --yes try-1 try-2', 'drops two, whatever is lost'],
   ],
   input: 'answers',
   async run(session) {
@@ -35,13 +34,11 @@ space is free for new data then; 'byre compact' gives it back to the file system
       for (const { name } of named) await pool.branch(name);
       const dropped: object[] = [];
       for (const { name } of named) {
-        // Only now: what two of them share is lost by the second.
-        const [used] = session.values.yes === true && !session.json ? [] : await pool.usage(name);
-        const bytes = used?.exclusiveBytes ?? 0;
-        if (bytes > 0)
-          await confirm(session, `${shown(name)} has ${showBytes(bytes)} that nothing else has`, 'Drop it?');
+        // Only now: of two that are the same the second is lost.
+        const loss = session.values.yes === true ? undefined : await lossOf(pool, name);
+        if (loss !== undefined) await confirm(session, loss, 'Drop it?');
         await pool.drop(name);
-        dropped.push({ name, freedBytes: bytes });
+        dropped.push({ name });
       }
       if (session.json) writeJson(session, { dropped });
     });

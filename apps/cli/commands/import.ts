@@ -12,6 +12,7 @@ import { locatePool, pathOf, realPathOf } from '../pools.ts';
 import { problemsAsJson, sayProblems } from '../problems.ts';
 import { CommandFailure, type Outcome, refused, type Session, Status, writeJson } from '../session.ts';
 import { parseTarget, showTarget } from '../target.ts';
+import { writableBranch } from '../targets.ts';
 
 /** The pool itself, with its lock and journals, is no part of what it holds. */
 export function poolPaths(directory: string, poolPath: string): string[] {
@@ -39,7 +40,7 @@ async function run(session: Session): Promise<Outcome> {
   const shownTarget = showTarget(name, target.path ?? '/');
   return await withPool(session, { mode: 'write', targets: [target] }, async (pool) => {
     const known = (await pool.branches()).some((branch) => branch.name === name);
-    const branch = known ? await pool.branch(name) : await pool.createBranch(name);
+    const branch = known ? await writableBranch(pool, name) : await pool.createBranch(name);
     const fork = await pool.forkUnnamed(branch);
     const excluded = (session.values.exclude as readonly string[] | undefined) ?? [];
     const report = importDirectorySync(fork, directory, {

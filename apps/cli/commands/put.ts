@@ -15,7 +15,7 @@ import { pathOf } from '../pools.ts';
 import { refused, type Session, usage, writeJson } from '../session.ts';
 import { shown } from '../shown.ts';
 import { parseTarget, showTarget, type Target } from '../target.ts';
-import { DEFAULT_BRANCH } from '../targets.ts';
+import { DEFAULT_BRANCH, writableBranch } from '../targets.ts';
 
 const DEFAULT_MODE = 0o644;
 const STEP_BYTES = 512 * 1024;
@@ -108,7 +108,7 @@ async function gather(session: Session, work: Branch, target: Target, source: So
 }
 
 async function put(session: Session, pool: Pool, target: Target, source: Source): Promise<void> {
-  const branch = await pool.branch(target.branch ?? DEFAULT_BRANCH);
+  const branch = await writableBranch(pool, target.branch ?? DEFAULT_BRANCH);
   const work = await pool.forkUnnamed(branch);
   try {
     const { name, size, inode } = await gather(session, work, target, source);

@@ -4,13 +4,14 @@
  */
 import { ByreError } from '../../../src/errors.ts';
 import { createFiles, type Files } from '../../../src/files/index.ts';
+import type { Branch } from '../../../src/pool/branch.ts';
 import type { Pool } from '../../../src/pool/pool.ts';
 import type { Command } from '../command.ts';
 import { withPool } from '../pool.ts';
 import { refused, type Session, usage, writeJson } from '../session.ts';
 import { shown } from '../shown.ts';
 import { parseTarget, showTarget, type Target } from '../target.ts';
-import { DEFAULT_BRANCH } from '../targets.ts';
+import { DEFAULT_BRANCH, writableBranch } from '../targets.ts';
 
 interface Options {
   readonly recursive: boolean;
@@ -32,8 +33,8 @@ function removeOne(files: Files, name: string, title: string, { recursive, force
 }
 
 /** In one turn, so that nobody's change comes in between. */
-function removeFrom(pool: Pool, name: string, paths: readonly string[], options: Options): string[] {
-  const branch = pool.branchSync(name);
+function removeFrom(pool: Pool, branch: Branch, paths: readonly string[], options: Options): string[] {
+  const { name = '' } = branch;
   const fork = pool.forkUnnamedSync(branch);
   try {
     const files = createFiles(fork);
@@ -62,10 +63,12 @@ async function run(session: Session): Promise<void> {
     byBranch.set(name, [...(byBranch.get(name) ?? []), requirePath(target, positionals[at]!)]);
   }
   const options = { recursive: values.recursive === true, force: values.force === true };
-  await withPool(session, { mode: 'write', targets }, (pool) => {
-    const removed = [...byBranch].flatMap(([branch, paths]) =>
-      removeFrom(pool, branch, paths, options).map((path) => ({ branch, path })),
-    );
+  await withPool(session, { mode: 'write', targets }, async (pool) => {
+    const removed: { readonly branch: string; readonly path: string }[] = [];
+    for (const [name, paths] of byBranch) {
+      const branch = await writableBranch(pool, name);
+      for (const path of removeFrom(pool, branch, paths, options)) removed.push({ branch: name, path });
+    }
     if (session.json) writeJson(session, { removed });
   });
 }

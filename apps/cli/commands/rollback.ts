@@ -5,18 +5,17 @@
 import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { confirm, yesOption } from '../confirm.ts';
-import { showBytes } from '../format.ts';
+import { lossOf } from '../losses.ts';
 import { withPool } from '../pool.ts';
 import { writeJson } from '../session.ts';
-import { shown } from '../shown.ts';
 import { takeBranches } from '../targets.ts';
 
 export const rollback: Command = {
   name: 'rollback',
   summary: 'set a branch back to a snapshot',
   usage: ['[--keep=NAME] [BRANCH] SNAPSHOT'],
-  details: `BRANCH is main if it is left out; SNAPSHOT may be any other branch, too. If the branch has pages that nothing else has,
-they would be lost: it asks, unless --yes or --keep is given.`,
+  details: `BRANCH is main if it is left out; SNAPSHOT may be any other branch, too. Unless another branch
+or snapshot is as BRANCH is now, what it has would be lost: it asks, unless --yes or --keep is given.`,
   options: {
     keep: { type: 'string', value: 'NAME', text: 'keep the present state as a snapshot of that name' },
     ...yesOption,
@@ -33,10 +32,8 @@ they would be lost: it asks, unless --yes or --keep is given.`,
       await pool.branch(to!.name);
       if (typeof keep === 'string') await pool.snapshot(branch!.name, keep);
       else {
-        const [used] = await pool.usage(branch!.name);
-        const lost = used?.exclusiveBytes ?? 0;
-        const loss = `${shown(branch!.name)} has ${showBytes(lost)} that nothing else has, and would lose it`;
-        if (lost > 0) await confirm(session, loss, 'Roll back?', ' or --keep=NAME');
+        const loss = await lossOf(pool, branch!.name);
+        if (loss !== undefined) await confirm(session, loss, 'Roll back?', ' or --keep=NAME');
       }
       await pool.rollback(branch!.name, to!.name);
       if (session.json) writeJson(session, { name: branch!.name, to: to!.name, kept: keep ?? null });
