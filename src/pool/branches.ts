@@ -24,7 +24,7 @@ import { MAX_PAGES } from '../core/space.ts';
 import { emptyRoot, type Root, unclaimed } from '../core/store.ts';
 import { get, has, put, remove } from '../core/tree.ts';
 import { ByreError } from '../errors.ts';
-import { branchKey } from './commit.ts';
+import { branchKey, forsake } from './commit.ts';
 import { run } from './run.ts';
 import type { OpenBranch, PoolState } from './state.ts';
 import type { Steps } from './steps.ts';
@@ -77,23 +77,27 @@ export function* forkBranch(
   return yield* enter(state, to, () => forkRecord(state, source, kind));
 }
 
-/** Starts an unnamed branch that ends with {@link releaseUnnamed} or with the process. */
-export function forkUnnamed(state: PoolState, source: OpenBranch): OpenBranch {
+/**
+ * Starts an unnamed branch that ends with {@link releaseUnnamed} or with the process. With `holding` it keeps another root
+ * too, as the last of its ancestry, so that a commit and a crash meanwhile do not forget whose reference that is.
+ */
+export function forkUnnamed(state: PoolState, source: OpenBranch, holding?: Root): OpenBranch {
   checkWritable(state);
-  if (source.gone) throw noSuchBranch(state, source.name ?? '');
-  return adopt(state, undefined, forkRecord(state, source, 'unnamed'), false);
+  const record = forkRecord(state, source, 'unnamed');
+  const held = holding && { branchId: 0, moment: 0, root: shareRoot(state.store, holding, true) };
+  return adopt(state, undefined, held ? { ...record, ancestry: [...record.ancestry, held] } : record, false);
 }
 
 export function* releaseUnnamed(state: PoolState, branch: OpenBranch): Steps<void> {
   if (branch.gone) return;
-  yield* removeRecord(state, branch, branch.record);
+  yield* removeRecord(state, branch);
   yield* reclaim(state);
 }
 
 /** Removes a branch or snapshot and gives back what only it used: time proportional to that. */
 export function* dropBranch(state: PoolState, name: string): Steps<void> {
   const branch = yield* openBranch(state, name);
-  yield* removeRecord(state, branch, branch.record);
+  yield* removeRecord(state, branch);
   yield* reclaim(state);
 }
 
@@ -105,6 +109,8 @@ export function* rollbackBranch(state: PoolState, name: string, to: string): Ste
     throw new ByreError('READ_ONLY', `'${name}' is a snapshot: only branches roll back`);
   yield* run(state, () => {
     checkWritable(state);
+    checkThere(state, branch);
+    checkThere(state, source);
     replaceRoot(state, branch, source.record.root);
   });
   yield* reclaim(state);
@@ -120,7 +126,7 @@ export function replaceRoot(state: PoolState, branch: OpenBranch, root: Root): v
   own.page = copy.page;
   own.low = copy.low;
   own.high = copy.high;
-  store.charge(own, root.chargedPages);
+  if (root !== own) store.charge(own, root.chargedPages);
   store.wrote = true;
   own.changes++;
   store.dirtyRoots.add(own);
@@ -135,7 +141,8 @@ export function replaceRoot(state: PoolState, branch: OpenBranch, root: Root): v
 export function* adoptFork(state: PoolState, into: OpenBranch, fork: OpenBranch): Steps<boolean> {
   return yield* run(state, () => {
     checkWritable(state);
-    if (into.gone || fork.gone) throw noSuchBranch(state, (into.gone ? into : fork).name ?? 'unnamed fork');
+    checkThere(state, into);
+    checkThere(state, fork);
     // The fork's own reference keeps the page from being used for anything else, so the number tells.
     if (fork.record.ancestry[0]?.root.page !== into.record.root.page) return false;
     replaceRoot(state, into, fork.record.root);
@@ -149,6 +156,7 @@ export function* renameBranch(state: PoolState, from: string, to: string): Steps
   const newKey = nameKey(to);
   yield* run(state, () => {
     checkWritable(state);
+    if (state.open.get(from) !== branch) throw noSuchBranch(state, from);
     checkAbsent(state, to, newKey);
     prepare(state.store, state.directory, { puts: [newKey], removes: [oldKey], purpose: 'free' });
     put(state.store, state.directory, newKey, encodeRecord(branch.record));
@@ -203,7 +211,7 @@ export function* limitBranch(state: PoolState, name: string, limits: BranchLimit
   const branch = yield* openBranch(state, name);
   yield* run(state, () => {
     checkWritable(state);
-    if (branch.gone) throw noSuchBranch(state, name);
+    checkThere(state, branch);
     const { root } = branch.record;
     const { store } = state;
     const reservedPages = reservation ?? root.reservedPages;
@@ -232,9 +240,13 @@ function limitPages(option: keyof BranchLimits, bytes: number | undefined): numb
 /** Releases what was queued, step by step. */
 export function* reclaim(state: PoolState): Steps<void> {
   while (state.store.reclaim.length > 0) {
-    yield* run(state, () => {
-      reclaimStep(state.store);
-    });
+    try {
+      yield* run(state, () => {
+        reclaimStep(state.store);
+      });
+    } catch (error) {
+      forsake(state, error);
+    }
   }
 }
 
@@ -258,7 +270,7 @@ export function* dropUnnamed(state: PoolState): Steps<void> {
     const bytes = yield* run(state, () => get(state.store, state.directory, key));
     const record = decodeRecord(bytes as Uint8Array, false);
     const branch: OpenBranch = { name: undefined, record, recorded: true, gone: false, version: 0 };
-    yield* removeRecord(state, branch, record);
+    yield* removeRecord(state, branch);
   }
   if (keys.length > 0) yield* reclaim(state);
 }
@@ -276,6 +288,7 @@ function* enter(state: PoolState, name: string, make: () => BranchRecord): Steps
 }
 
 function forkRecord(state: PoolState, source: OpenBranch, kind: BranchKind): BranchRecord {
+  checkThere(state, source);
   const { store } = state;
   const { record } = source;
   const moment = state.moment++;
@@ -303,11 +316,13 @@ function adopt(state: PoolState, name: string | undefined, record: BranchRecord,
   return branch;
 }
 
-function* removeRecord(state: PoolState, branch: OpenBranch, record: BranchRecord): Steps<void> {
-  const key = branchKey(branch);
+function* removeRecord(state: PoolState, branch: OpenBranch): Steps<void> {
   yield* run(state, () => {
     checkWritable(state);
+    checkThere(state, branch);
     const { store } = state;
+    const { record } = branch;
+    const key = branchKey(branch);
     if (branch.recorded) {
       prepare(store, state.directory, { removes: [key], purpose: 'commit' });
       remove(store, state.directory, key);
@@ -331,6 +346,11 @@ function checkAbsent(state: PoolState, name: string, key: Uint8Array): void {
       details: { name },
     },
   );
+}
+
+/** Throws if a branch was dropped or released, perhaps while the caller waited. */
+export function checkThere(state: PoolState, branch: OpenBranch): void {
+  if (branch.gone) throw noSuchBranch(state, branch.name ?? 'unnamed fork');
 }
 
 export function checkWritable(state: PoolState): void {

@@ -11,8 +11,7 @@ import { unclaimed } from '../core/store.ts';
 import { SUPERBLOCK_SLOTS } from '../core/superblock.ts';
 import { ByreError, isByreError } from '../errors.ts';
 import { operate } from './attempt.ts';
-import { reclaim } from './branches.ts';
-import { commit, gated } from './commit.ts';
+import { gated, settleInGate } from './commit.ts';
 import type { PoolState } from './state.ts';
 import type { Steps } from './steps.ts';
 
@@ -31,31 +30,29 @@ export interface CheckReport {
 
 /** Walks every tree and recounts every reference. */
 export function* check(state: PoolState): Steps<CheckReport> {
-  yield* settle(state);
+  checkCounted(state);
   return yield* gated(state, walkAll(state, false));
 }
 
 /** {@link check}, and reads every page from the device, past the cache. */
 export function* scrub(state: PoolState): Steps<CheckReport> {
-  yield* settle(state);
+  checkCounted(state);
   return yield* gated(state, walkAll(state, true));
 }
 
-/** Ends what is pending, so that nothing but the trees refers to pages. */
-function* settle(state: PoolState): Steps<void> {
-  if (state.readOnly) {
-    throw new ByreError(
-      'READ_ONLY',
-      'check needs the counts, which a pool opened for reading does not load: open it for writing',
-    );
-  }
-  yield* reclaim(state);
-  yield* commit(state);
-  while (state.flight) yield state.flight.landing;
+/** Throws for a pool whose counts are not known. */
+export function checkCounted(state: PoolState): void {
+  if (!state.readOnly) return;
+  throw new ByreError(
+    'READ_ONLY',
+    'this needs the counts of pages, which a pool opened for reading does not load: open it for writing',
+  );
 }
 
 function* walkAll(state: PoolState, thorough: boolean): Steps<CheckReport> {
   const { store } = state;
+  // Nothing but the trees refers to pages then, and all of it is on the device.
+  yield* settleInGate(state);
   if (thorough) {
     store.nodes.forgetClean();
     store.data.forgetClean();

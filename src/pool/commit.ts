@@ -22,7 +22,8 @@ import type { Steps } from './steps.ts';
 
 /** Makes everything done so far durable. */
 export function* commit(state: PoolState): Steps<void> {
-  const target = state.dirty ? state.store.building : state.store.building - 1;
+  // What is being sealed is no longer dirty, and not yet durable.
+  const target = state.dirty || state.sealing ? state.store.building : state.store.building - 1;
   while (state.durable < target) {
     state.checkUsable();
     if (state.flight) yield state.flight.landing;
@@ -38,11 +39,49 @@ function* takeOff(state: PoolState): Steps<void> {
     state.checkUsable();
   }
   const sealed = yield* gated(state, sealAndWrite(state));
+  yield* fly(state, sealed);
+  yield* cutDevice(state);
+}
+
+function* fly(state: PoolState, sealed: Sealed): Steps<void> {
   const flight = new Flight(state, sealed);
   state.flight = flight;
   yield* flight.steps();
   state.checkUsable();
-  yield* cutDevice(state);
+}
+
+/**
+ * Ends what is pending while the caller keeps the gate closed: afterwards nothing is dirty, nothing is in flight, and no node
+ * waits for its release.
+ */
+export function* settleInGate(state: PoolState): Steps<void> {
+  while (state.flight) yield state.flight.landing;
+  state.checkUsable();
+  yield* reclaimInGate(state);
+  if (state.dirty) yield* fly(state, yield* sealAndWrite(state));
+}
+
+function* reclaimInGate(state: PoolState): Steps<void> {
+  const { store } = state;
+  while (store.reclaim.length > 0) {
+    try {
+      yield* operate(state, () => reclaimStep(store));
+    } catch (error) {
+      forsake(state, error);
+    }
+  }
+}
+
+/** A damaged node that is to be released stays counted, for check to tell of: what it refers to is not known. */
+export function forsake(state: PoolState, error: unknown): void {
+  const { reclaim } = state.store;
+  const page = isByreError(error) && error.code === 'DAMAGED' ? error.details.page : undefined;
+  for (let at = 0; at < reclaim.length; at += 3) {
+    if (reclaim[at] !== page) continue;
+    reclaim.splice(at, 3);
+    return;
+  }
+  throw error;
 }
 
 /** Keeps operations out while a procedure writes what they would change. */
@@ -55,9 +94,8 @@ export function* gated<T>(state: PoolState, steps: Steps<T>): Steps<T> {
   state.gate = {
     kind: 'wait',
     until,
-    finishSync: () => {
-      throw new Error('a device that performs at once never leaves a gate closed');
-    },
+    // A device that performs at once never leaves a gate closed.
+    finishSync: () => state.checkGate(),
   };
   try {
     return yield* steps;
@@ -68,8 +106,17 @@ export function* gated<T>(state: PoolState, steps: Steps<T>): Steps<T> {
 }
 
 function* sealAndWrite(state: PoolState): Steps<Sealed> {
+  state.sealing = true;
+  try {
+    return yield* sealAndWriteOnce(state);
+  } finally {
+    state.sealing = false;
+  }
+}
+
+function* sealAndWriteOnce(state: PoolState): Steps<Sealed> {
   const { store } = state;
-  while (store.reclaim.length > 0) yield* operate(state, () => reclaimStep(store));
+  yield* reclaimInGate(state);
   yield* recordBranches(state);
   seal(store, state.directory);
   store.dirtyRoots.delete(state.directory);
@@ -151,11 +198,22 @@ function finishSeal(state: PoolState, stored: StoredCounts): Sealed {
   return sealed;
 }
 
-/** Gives the device's end back that neither of the last two commits uses. */
+/** Gives the device's end back that neither of the last two commits uses; nothing may grow it meanwhile. */
 function* cutDevice(state: PoolState): Steps<void> {
-  const pages = Math.max(state.durablePages, state.previousPages, state.store.counts.pageCount);
-  const bytes = pageOffset(pages);
-  if (state.device.bytes >= bytes + CUT_BYTES && !state.flight && !state.gate) yield { kind: 'resize', bytes };
+  if (state.flight || state.gate || state.device.bytes < cutBytes(state) + CUT_BYTES) return;
+  try {
+    yield* gated(state, cut(state));
+  } catch {
+    // The commit is durable all the same, and the next one tries again.
+  }
+}
+
+function* cut(state: PoolState): Steps<void> {
+  yield { kind: 'resize', bytes: cutBytes(state) };
+}
+
+function cutBytes(state: PoolState): number {
+  return pageOffset(Math.max(state.durablePages, state.previousPages, state.store.counts.pageCount));
 }
 
 /** The device is cut only when that gives back at least so much. */

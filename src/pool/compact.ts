@@ -11,7 +11,7 @@ import type { Root } from '../core/store.ts';
 import { ByreError } from '../errors.ts';
 import { operate } from './attempt.ts';
 import { checkWritable, listBranches, openBranch, reclaim } from './branches.ts';
-import { commit, gated } from './commit.ts';
+import { commit, gated, settleInGate } from './commit.ts';
 import type { PoolState } from './state.ts';
 import type { Steps } from './steps.ts';
 
@@ -82,6 +82,8 @@ interface Pass {
 }
 
 function* movePass(state: PoolState, from: number): Steps<number> {
+  // Other operations may have come before the gate was closed. Only what is sealed and written can be moved.
+  yield* settleInGate(state);
   const pass: Pass = { from, nodes: new Map(), data: new Map(), seen: new Set() };
   const { store } = state;
   try {

@@ -9,7 +9,15 @@ import { applyChange, changesFrom, type KeyChange, type KeyConflict, takeCell } 
 import { releaseRoot, shareRoot } from '../core/share.ts';
 import type { Root, Store } from '../core/store.ts';
 import { ByreError } from '../errors.ts';
-import { checkWritable, forkUnnamed, openBranch, reclaim, releaseUnnamed, replaceRoot } from './branches.ts';
+import {
+  checkThere,
+  checkWritable,
+  forkUnnamed,
+  openBranch,
+  reclaim,
+  releaseUnnamed,
+  replaceRoot,
+} from './branches.ts';
 import { run } from './run.ts';
 import type { OpenBranch, PoolState } from './state.ts';
 import type { Steps } from './steps.ts';
@@ -137,27 +145,26 @@ export interface MergeOptions {
 export function* mergeBranches(state: PoolState, options: MergeOptions): Steps<MergeReport> {
   const from = yield* openBranch(state, options.from);
   const into = yield* openBranch(state, options.into);
-  const base =
-    options.base === undefined ? commonBase(from, into) : (yield* openBranch(state, options.base)).record.root;
+  const base = options.base === undefined ? undefined : yield* openBranch(state, options.base);
   return yield* mergeInto(state, from, into, base, options);
 }
 
-/** {@link mergeBranches} of open branches with a known base, which a merge holds on to until it ends. */
+/** {@link mergeBranches} of open branches; without a base their history gives one. A merge holds on to it until it ends. */
 export function* mergeInto(
   state: PoolState,
   from: OpenBranch,
   into: OpenBranch,
-  base: Root,
+  base: OpenBranch | undefined,
   options: Pick<MergeOptions, 'resolve' | 'settle'>,
 ): Steps<MergeReport> {
   checkWritable(state);
   if (into.record.kind === 'snapshot')
     throw new ByreError('READ_ONLY', `'${into.name}' is a snapshot: merge into a branch`);
-  const { store } = state;
-  const { heldBase, source } = yield* run(state, () => ({
-    heldBase: shareRoot(store, base, true),
-    source: forkUnnamed(state, from),
-  }));
+  const source = yield* run(state, () => {
+    if (base) checkThere(state, base);
+    return forkUnnamed(state, from, base ? base.record.root : commonBase(from, into));
+  });
+  const heldBase = (source.record.ancestry.at(-1) as Ancestor).root;
   try {
     for (;;) {
       const work = yield* run(state, () => forkUnnamed(state, into));
@@ -166,6 +173,7 @@ export function* mergeInto(
         const report = yield* mergeOnce(state, heldBase, source, work, options);
         if (report.conflicts.length > 0) return report;
         const done = yield* run(state, () => {
+          checkThere(state, into);
           if (into.record.root.page !== start) return false;
           replaceRoot(state, into, work.record.root);
           remember(state, into, from, source.record.root);
@@ -178,7 +186,6 @@ export function* mergeInto(
       }
     }
   } finally {
-    yield* run(state, () => releaseRoot(store, heldBase));
     yield* releaseUnnamed(state, source);
     yield* reclaim(state);
   }

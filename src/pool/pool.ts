@@ -37,6 +37,7 @@ import { openState } from './open.ts';
 import { type OpenOptions, type PoolOptions, resolveOptions } from './options.ts';
 import { type BothForms, bothForms } from './procedures.ts';
 import { refresh } from './refresh.ts';
+import { run } from './run.ts';
 import type { LostCommit, OpenBranch, PoolState } from './state.ts';
 import { drive, driveSync, type Steps } from './steps.ts';
 import { type BranchUsage, usage } from './usage.ts';
@@ -73,9 +74,9 @@ const procedures = {
     return handleOf(state, yield* forkBranch(state, from, to, 'snapshot'));
   },
   /** Starts a branch without a name, which ends with `release` or with the process. */
-  // biome-ignore lint/correctness/useYield: it needs no waiting, but has the two forms of all
   *forkUnnamed(state: PoolState, from: Branch): Steps<Branch> {
-    return handleOf(state, forkUnnamed(state, opened(state, from)));
+    const source = opened(state, from);
+    return handleOf(state, yield* run(state, () => forkUnnamed(state, source)));
   },
   *release(state: PoolState, branch: Branch): Steps<void> {
     yield* releaseUnnamed(state, opened(state, branch));

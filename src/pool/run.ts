@@ -14,6 +14,7 @@ import type { PoolState } from './state.ts';
 import { drive, driveSync, type Steps } from './steps.ts';
 
 export function runSync<T>(state: PoolState, operation: () => T): T {
+  state.checkGate();
   state.checkUsable();
   const result = attempt(state, operation, 0);
   return result instanceof Fault ? driveSync(state.device, serve(state, operation, result)) : result;

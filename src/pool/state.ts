@@ -78,6 +78,8 @@ export class PoolState {
   running = false;
   /** While set, operations wait: a device that takes its time is being written what they would change. */
   gate: WaitRequest | undefined;
+  /** A commit is being sealed and written. */
+  sealing = false;
   /** The sealed commit that is becoming durable. */
   flight: Flight | undefined;
 
@@ -120,6 +122,12 @@ export class PoolState {
         { cause: this.poison },
       );
     }
+  }
+
+  /** Throws if operations must wait. */
+  checkGate(): void {
+    if (!this.gate) return;
+    throw new ByreError('UNSUPPORTED', `${this.device.name} must be waited for: use the method without Sync`);
   }
 
   /** Makes the pool unusable: what is in memory may not be what is on the device. */

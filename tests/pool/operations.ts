@@ -134,8 +134,7 @@ function* branchOf(world: World, name: string): Requests<Branch> {
   return (yield { call: 'branch', with: [name] }) as Branch;
 }
 
-/** Does an operation to the pool. `reopen` is the caller's matter. */
-export function* onPool(world: World, operation: Operation): Requests {
+function* onPool(world: World, operation: Operation): Requests {
   switch (operation.do) {
     case 'put':
     case 'remove':
@@ -230,9 +229,16 @@ function onCells(branch: Branch, operation: Operation, other: Branch): void {
   }
 }
 
-/** Tells the model what {@link onPool} has done. A merge may have had a choice: then the pool is asked what it chose. */
-export function onModel(world: World, operation: Operation): void {
-  const { model } = world;
+/** Does an operation to the pool and then to the model. `reopen` is the caller's matter. */
+export function* perform(world: World, operation: Operation): Requests {
+  yield* onPool(world, operation);
+  // A merge may have had a choice: then the pool is asked what it chose.
+  const merged = operation.do === 'merge' ? yield* readBranch(yield* branchOf(world, operation.into)) : undefined;
+  onModel(world.model, operation, merged);
+}
+
+/** `merged` is what a merge has made of the branch. */
+function onModel(model: PoolModel, operation: Operation, merged?: ReadonlyMap<string, Uint8Array>): void {
   if ('key' in operation) {
     cellsOfModel(model, operation);
     return;
@@ -258,7 +264,7 @@ export function onModel(world: World, operation: Operation): void {
       model.branches.delete(operation.on);
       break;
     case 'merge':
-      model.merge(operation.from, operation.into, (key) => runSync(world.pool, readCell(world, operation.into, key)));
+      model.merge(operation.from, operation.into, (key) => merged?.get(key));
       break;
     case 'limit':
       Object.assign(model.branch(operation.on), {
@@ -295,12 +301,6 @@ function cellsOfModel(model: PoolModel, operation: Extract<Operation, { readonly
 }
 
 /** The value of a cell, content without the zeros at its end. */
-function* readCell(world: World, name: string, key: string): Requests<Uint8Array | undefined> {
-  const branch = yield* branchOf(world, name);
-  const found = (yield { branch, run: () => cellOf(branch, keyOf(key)) }) as Uint8Array | undefined;
-  return found;
-}
-
 function cellOf(branch: Branch, key: Uint8Array): Uint8Array | undefined {
   let value: Uint8Array | undefined;
   const end = new Uint8Array(key.length + 1);

@@ -67,6 +67,7 @@ export const growth: Profile = {
 interface Sketch {
   readonly random: RandomNumbers;
   readonly profile: Profile;
+  readonly prefix: string;
   branches: string[];
   snapshots: string[];
   unnamed: string[];
@@ -75,16 +76,17 @@ interface Sketch {
   serial: number;
 }
 
-/** A random list of operations; the same for the same seed. */
-export function scenario(seed: number, profile: Profile): Operation[] {
+/** A random list of operations; the same for the same seed. With a prefix, all branches' names begin with it, main's too. */
+export function scenario(seed: number, profile: Profile, prefix = ''): Operation[] {
   const random = randomNumbers(seed);
   const sketch: Sketch = {
     random,
     profile,
-    branches: ['main'],
+    prefix,
+    branches: [`${prefix}main`],
     snapshots: [],
     unnamed: [],
-    family: new Map([['main', 0]]),
+    family: new Map([[`${prefix}main`, 0]]),
     serial: 1,
   };
   const kinds = Object.keys(profile.weights) as Array<keyof Profile['weights']>;
@@ -119,27 +121,27 @@ function make(sketch: Sketch, kind: keyof Profile['weights']): Operation[] {
 }
 
 function onBranches(sketch: Sketch, kind: keyof Profile['weights']): Operation[] {
-  const { random } = sketch;
-  const others = sketch.branches.filter((name) => name !== 'main');
+  const { random, prefix } = sketch;
+  const others = sketch.branches.filter((name) => name !== `${prefix}main`);
   const named = [...sketch.branches, ...sketch.snapshots];
   const number = sketch.serial++;
   switch (kind) {
     case 'fork':
     case 'snapshot': {
       const from = random.pick(named);
-      const to = `${kind === 'fork' ? 'fork' : 'snap'}${number}`;
+      const to = `${prefix}${kind === 'fork' ? 'fork' : 'snap'}${number}`;
       (kind === 'fork' ? sketch.branches : sketch.snapshots).push(to);
       sketch.family.set(to, sketch.family.get(from) as number);
       return [{ do: kind, from, to }];
     }
     case 'create':
-      sketch.branches.push(`new${number}`);
-      sketch.family.set(`new${number}`, number);
-      return [{ do: 'create', to: `new${number}` }];
+      sketch.branches.push(`${prefix}new${number}`);
+      sketch.family.set(`${prefix}new${number}`, number);
+      return [{ do: 'create', to: `${prefix}new${number}` }];
     case 'unnamed': {
       const from = random.pick([...named, ...sketch.unnamed]);
-      sketch.unnamed.push(`~${number}`);
-      return [{ do: 'fork', from, to: `~${number}` }];
+      sketch.unnamed.push(`~${prefix}${number}`);
+      return [{ do: 'fork', from, to: `~${prefix}${number}` }];
     }
     case 'release':
       if (sketch.unnamed.length === 0) return [];
@@ -150,7 +152,7 @@ function onBranches(sketch: Sketch, kind: keyof Profile['weights']): Operation[]
       const list = random.chance(0.5) && others.length > 0 ? sketch.branches : sketch.snapshots;
       const from = random.pick(list === sketch.branches ? others : list);
       if (from === undefined) return [];
-      const to = `name${number}`;
+      const to = `${prefix}name${number}`;
       list[list.indexOf(from)] = to;
       sketch.family.set(to, sketch.family.get(from) as number);
       return [{ do: 'rename', from, to }];

@@ -8,7 +8,7 @@ import type { CrashImage } from '../simulation/crash-images.ts';
 import { emptyImage, type Image, imageDevice } from '../simulation/image.ts';
 import { type Recording, recordingDevice } from '../simulation/recording-device.ts';
 import { PoolModel } from './model.ts';
-import { type Operation, onModel, onPool, readDigest, runSync, type World } from './operations.ts';
+import { type Operation, perform, readDigest, runSync, type World } from './operations.ts';
 
 export const smallPool: OpenOptions = { cacheBytes: 0, nodeBytes: 4096, commitEveryMs: 0 };
 
@@ -53,8 +53,7 @@ export class Session {
       this.world.unnamed.clear();
       this.world.pool = openOnSync(this.recording.device, this.options);
     } else {
-      runSync(this.world.pool, onPool(this.world, operation));
-      onModel(this.world, operation);
+      runSync(this.world.pool, perform(this.world, operation));
     }
     this.moments.push({ begunAtStep, digest: this.world.model.digest });
     if (operation.do === 'commit' || operation.do === 'reopen') this.promise();

@@ -48,6 +48,8 @@ export interface RecordingOptions {
   readonly faults?: Faults;
   /** The device can only wait: it has no `performSync`, and requests that are under way together are told apart. */
   readonly waits?: boolean;
+  /** Waited for before and after each request of `perform`: so requests can end in any order. Some turns by default. */
+  readonly later?: () => Promise<void>;
 }
 
 export interface Recording {
@@ -62,6 +64,7 @@ export interface Recording {
 
 export function recordingDevice(base: Image = emptyImage, options: RecordingOptions = {}): Recording {
   const recorder = new Recorder(base, options.faults ?? {});
+  const later = options.later ?? someTurns;
   const device: Device = {
     name: 'recording',
     readOnly: false,
@@ -89,7 +92,7 @@ export function recordingDevice(base: Image = emptyImage, options: RecordingOpti
 }
 
 /** Long enough for requests that were begun together to mix. */
-async function later(): Promise<void> {
+async function someTurns(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await null;
 }
 
