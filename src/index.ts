@@ -3,7 +3,7 @@
  * It adds no behaviour of its own. Where there is no `node:fs`, as in browsers, use `byre/pool` with a device.
  */
 
-import { type Files, filesOf } from './files/index.ts';
+import { type Files, type FilesMergeOptions, filesOf, settleFiles } from './files/index.ts';
 import type { Branch as BareBranch } from './pool/branch.ts';
 import type { Device } from './pool/device.ts';
 import type { MergeOptions as BareMergeOptions, MergeReport } from './pool/merge.ts';
@@ -27,6 +27,15 @@ import {
 
 export type { KeyConflict } from './core/merge.ts';
 export { type ByreCode, ByreError, type ErrnoCode, type ErrorCode, isByreError } from './errors.ts';
+export {
+  checkFiles,
+  checkFilesSync,
+  compareFiles,
+  compareFilesSync,
+  type FileChange,
+  type FileConflict,
+  isFileConflict,
+} from './files/index.ts';
 export type { BranchInfo, BranchLimits } from './pool/branches.ts';
 export type { CheckReport, Problem } from './pool/check.ts';
 export type { CompactReport } from './pool/compact.ts';
@@ -87,7 +96,7 @@ export type Branch = BareBranch & Faces;
 type Dressed<T> = T extends BareBranch ? Branch : T extends Promise<infer Inner> ? Promise<Dressed<Inner>> : T;
 
 /** How branches are merged: by key, and what the faces add. */
-export type MergeOptions = Omit<BareMergeOptions, 'settle'> & TablesMergeOptions;
+export type MergeOptions = Omit<BareMergeOptions, 'settle'> & FilesMergeOptions & TablesMergeOptions;
 
 interface Merges {
   /** Brings the changes of one branch since the common base into another; all of them or, on conflicts, none. */
@@ -152,9 +161,12 @@ export function openPoolSync(target: string | Device, options: OpenOptions = {})
 
 /** The pool with merges that know what the keys of the faces mean. */
 function dress(bare: BarePool): Pool {
-  const known = ({ tables, codecs, ...options }: MergeOptions): BareMergeOptions => ({
+  const known = ({ files, maxTextBytes, tables, codecs, ...options }: MergeOptions): BareMergeOptions => ({
     ...options,
-    settle: [settleTables({ ...(tables && { tables }), ...(codecs && { codecs }) })],
+    settle: [
+      settleFiles({ ...(files && { files }), ...(maxTextBytes !== undefined && { maxTextBytes }) }),
+      settleTables({ ...(tables && { tables }), ...(codecs && { codecs }) }),
+    ],
   });
   const { merge, mergeSync } = bare;
   const merges: Merges = {

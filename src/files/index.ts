@@ -6,8 +6,18 @@ export type { Mode, TimeLike } from './arguments.ts';
 export { constants } from './constants.ts';
 export type { FilesOptions } from './context.ts';
 export { Dir } from './directory.ts';
+export {
+  checkFiles,
+  checkFilesSync,
+  compareFiles,
+  compareFilesSync,
+  type FileChange,
+  type FilesProblem,
+} from './examine.ts';
 export { createFiles, type Files, type FilesPromises, filesOf, type WatchOptions } from './files.ts';
 export type { FileHandle } from './handle.ts';
+export { type FileKeyConflict, type FilesMergeOptions, isFileConflict, settleFiles } from './merge.ts';
+export type { ConflictVersion, FileConflict, FileConflictKind, Strategy } from './ops/merge/conflict.ts';
 export type { PathLike } from './path.ts';
 export type { Bytes, Encoding } from './platform.ts';
 export { type BigIntStats, Dirent, type StatFs, Stats } from './stats.ts';
