@@ -1,39 +1,42 @@
 /**
- * Requests about directory contents. The protocol continues a listing by a number (cookie), the files face by a name: each open
- * directory keeps the names behind its cookies, so that a listing goes on rightly while entries come and go. A cookie must never
- * change its meaning while the directory is open.
+ * Requests about directory contents. The protocol continues a listing by a number, the files face by a name: `directory-names.ts` knows
+ * which is which, so that a listing goes on rightly while entries come and go, also from the kernel's own cache of it.
+ * A cookie must never change its meaning while the kernel knows the directory.
  */
 import { errno } from '../codec/errno.ts';
 import { appendBareRecord, appendFullRecord, appendRecord, recordBytes } from '../codec/listing.ts';
-import { openFlag, operation, readIn, releaseIn } from '../codec/protocol.ts';
+import { openFlag, operation, readIn } from '../codec/protocol.ts';
 import type { Reply } from '../codec/reply.ts';
 import type { Request } from '../codec/request.ts';
+import { type DirectoryNames, FIRST_COOKIE } from './directory-names.ts';
 import { ROOT_INODE } from './filesystem.ts';
 import { nodeHighOf, nodeLowOf } from './nodes.ts';
 import type { Handler, Server } from './server.ts';
 
-/** An open directory. `names[i]` is the name after which cookie `FIRST_COOKIE + i` continues. */
-export interface DirectoryHandle {
-  readonly slot: number;
-  readonly inode: number;
-  names: Uint8Array[];
-}
-
-/** Cookie 0 is the beginning, 1 follows `.`, 2 follows `..`, 3 and up follow the names that were handed out. */
-const FIRST_COOKIE = 3;
 const ENTRIES_MAX = 512;
 const dot = new Uint8Array([0x2e]);
 const dotDot = new Uint8Array([0x2e, 0x2e]);
 
-function opendir(server: Server, _request: Request, reply: Reply): void {
-  const handle = server.nextHandle++;
-  server.directories.set(handle, { slot: server.slot, inode: server.inode, names: [] });
-  reply.open(handle, server.slot === 0 && server.world.listsBranches ? 0 : openFlag.keepCache);
+/** One listing request: what is asked for, and how far the reply may reach. */
+interface Listing {
+  readonly names: DirectoryNames;
+  readonly full: boolean;
+  /** Where to go on. */
+  readonly cookie: number;
+  readonly after: Uint8Array | undefined;
+  readonly count: number;
+  readonly limit: number;
 }
 
-function releasedir(server: Server, request: Request): void {
-  server.directories.delete(request.u64(releaseIn.handle));
+function opendir(server: Server, _request: Request, reply: Reply): void {
+  if (server.options.silentOpen) {
+    reply.fail(errno.ENOSYS);
+    return;
+  }
+  reply.open(0, server.listsBranches() ? 0 : openFlag.keepCache | openFlag.cacheDirectory);
 }
+
+function releasedir(): void {}
 
 /** `.` and `..`, from cookie 0 or 1 on. False if the reply is full. */
 function appendDots(server: Server, reply: Reply, cookie: number, limit: number, full: boolean): boolean {
@@ -51,63 +54,45 @@ function appendDots(server: Server, reply: Reply, cookie: number, limit: number,
 }
 
 function list(server: Server, request: Request, reply: Reply, full: boolean): void {
-  const handle = server.directories.get(request.u64(readIn.handle));
-  if (handle === undefined || handle.inode !== server.inode || handle.slot !== server.slot) {
-    reply.fail(errno.EINVAL);
-    return;
-  }
   const cookie = request.u64(readIn.offset);
-  const bytes = Math.min(request.u32(readIn.size), server.options.maxWriteBytes);
-  const limit = reply.length + bytes;
-  if (cookie === 0) handle.names = [];
-  const after = cookie < FIRST_COOKIE ? undefined : handle.names[cookie - FIRST_COOKIE];
+  const names = server.directoryNames();
+  if (cookie === 0) names.begin();
+  const after = names.after(cookie);
   if (cookie >= FIRST_COOKIE && after === undefined) {
     reply.fail(errno.EINVAL);
     return;
   }
+  const limit = reply.length + Math.min(request.u32(readIn.size), server.options.maxWriteBytes);
   if (!appendDots(server, reply, cookie, limit, full)) return;
   const count = Math.min(Math.ceil((limit - reply.length) / recordBytes(1, full)), ENTRIES_MAX);
-  if (full && !(server.slot === 0 && server.world.listsBranches))
-    appendFull(server, reply, handle, after, count, limit);
-  else appendPlain(server, reply, handle, after, count, limit, full);
+  const listing: Listing = { names, full, cookie, after, count, limit };
+  if (full && !server.listsBranches()) appendFull(server, reply, listing);
+  else appendPlain(server, reply, listing);
 }
 
-function appendPlain(
-  server: Server,
-  reply: Reply,
-  handle: DirectoryHandle,
-  after: Uint8Array | undefined,
-  count: number,
-  limit: number,
-  full: boolean,
-): void {
+function appendPlain(server: Server, reply: Reply, listing: Listing): void {
+  const { names, full, after, count, limit } = listing;
   const append = full ? appendBareRecord : appendRecord;
-  const lists = server.slot === 0 && server.world.listsBranches;
+  const lists = server.listsBranches();
+  let next = listing.cookie;
   for (const { name, inode, type } of server.files.readDirectory(server.inode, after, count)) {
     if (reply.length + recordBytes(name.length, full) > limit) return;
-    handle.names.push(name);
+    next = names.cookieOf(name, next);
     const behind = lists ? server.world.slotBehind(inode) : 0;
     const target = behind > 0 ? ROOT_INODE : inode;
-    const slot = behind > 0 ? behind : server.slot;
-    append(reply, nodeLowOf(target), nodeHighOf(slot, target), FIRST_COOKIE - 1 + handle.names.length, type, name);
+    append(reply, nodeLowOf(target), nodeHighOf(behind > 0 ? behind : server.slot, target), next, type, name);
   }
 }
 
-function appendFull(
-  server: Server,
-  reply: Reply,
-  handle: DirectoryHandle,
-  after: Uint8Array | undefined,
-  count: number,
-  limit: number,
-): void {
+function appendFull(server: Server, reply: Reply, listing: Listing): void {
+  const { names, after, count, limit } = listing;
   const { slot } = server;
   const validity = server.validityOf(slot);
+  let next = listing.cookie;
   for (const { name, attributes } of server.files.readDirectoryFull(server.inode, after, count)) {
     if (reply.length + recordBytes(name.length, true) > limit) return;
-    handle.names.push(name);
+    next = names.cookieOf(name, next);
     const { inode } = attributes;
-    const next = FIRST_COOKIE - 1 + handle.names.length;
     appendFullRecord(reply, nodeLowOf(inode), nodeHighOf(slot, inode), next, attributes, name, validity);
     server.remember(slot, inode);
   }

@@ -133,11 +133,8 @@ test('a quota is told by the write that meets it, and by statfs', () => {
 });
 
 describe('listings', () => {
-  function names(kernel: Kernel, handle: number, from: bigint, full = false): { name: string; next: bigint }[] {
-    const request = body(40, [
-      [0, handle],
-      [16, 4096],
-    ]);
+  function names(kernel: Kernel, from: bigint, full = false): { name: string; next: bigint }[] {
+    const request = body(40, [[16, 4096]]);
     new DataView(request.buffer).setBigUint64(8, from, true);
     const { view, body: bytes } = kernel.ask(full ? operation.readdirplus : operation.readdir, 1, request);
     const found: { name: string; next: bigint }[] = [];
@@ -152,10 +149,9 @@ describe('listings', () => {
   }
 
   function all(kernel: Kernel, full = false, between: (seen: string[]) => void = () => {}): string[] {
-    const handle = kernel.ask(operation.opendir, 1, new Uint8Array(8)).view.getUint32(0, true);
     const seen: string[] = [];
     for (let from = 0n; ; ) {
-      const part = names(kernel, handle, from, full);
+      const part = names(kernel, from, full);
       if (part.length === 0) return seen;
       seen.push(...part.map((entry) => entry.name));
       from = part.at(-1)!.next;
@@ -198,30 +194,32 @@ describe('listings', () => {
     expect(removed).toBe(300);
   });
 
-  test('a cookie that was never given is refused, a handle likewise', () => {
+  test('a cookie that was never given is refused', () => {
     const kernel = new Kernel({ branch: 'main' });
-    const handle = kernel.ask(operation.opendir, 1, new Uint8Array(8)).view.getUint32(0, true);
+    const request = body(40, [
+      [8, 77],
+      [16, 4096],
+    ]);
+    expect(kernel.ask(operation.readdir, 1, request).error).toBe(errno.EINVAL);
+  });
+
+  test('a cookie of one listing goes on in another, also after changes', () => {
+    const kernel = new Kernel({ branch: 'main' });
+    for (let index = 0; index < 40; index++) kernel.make(1, `n${String(index).padStart(2, '0')}`);
+    const first = names(kernel, 0n);
+    const cookie = first.find((entry) => entry.name === 'n09')!.next;
+    for (const name of ['n03', 'n09', 'n11']) kernel.ask(operation.unlink, 1, body(0, [], name));
+    kernel.make(1, 'a');
+    kernel.make(1, 'n105');
+    const again = names(kernel, 0n).map((entry) => entry.name);
+    expect(again.slice(0, 6)).toEqual(['.', '..', 'a', 'n00', 'n01', 'n02']);
     expect(
-      kernel.ask(
-        operation.readdir,
-        1,
-        body(40, [
-          [0, handle],
-          [8, 77],
-          [16, 4096],
-        ]),
-      ).error,
-    ).toBe(errno.EINVAL);
-    expect(
-      kernel.ask(
-        operation.readdir,
-        1,
-        body(40, [
-          [0, handle + 1],
-          [16, 4096],
-        ]),
-      ).error,
-    ).toBe(errno.EINVAL);
+      names(kernel, cookie)
+        .map((entry) => entry.name)
+        .slice(0, 3),
+    ).toEqual(['n10', 'n105', 'n12']);
+    const known = new Map(first.map((entry) => [entry.name, entry.next]));
+    for (const { name, next } of names(kernel, 0n)) if (known.has(name)) expect(next).toBe(known.get(name));
   });
 });
 

@@ -9,9 +9,10 @@ import { Reply, type Validity } from '../codec/reply.ts';
 import { Request } from '../codec/request.ts';
 import { attributeHandlers } from './attributes.ts';
 import { dataHandlers } from './data.ts';
+import { DirectoryNames } from './directory-names.ts';
 import type { Attributes, FileSystem } from './filesystem.ts';
 import { ROOT_INODE } from './filesystem.ts';
-import { type DirectoryHandle, listingHandlers } from './listing.ts';
+import { listingHandlers } from './listing.ts';
 import { nameHandlers } from './names.ts';
 import { BELL_INODE, BELL_SLOT, inodeOf, Nodes, nodeHighOf, nodeLowOf, slotOf } from './nodes.ts';
 import { sessionHandlers } from './session.ts';
@@ -79,8 +80,8 @@ export class Server {
   readonly reply: Reply;
   readonly nodes = new Nodes();
   private readonly abandoned: Abandoned[] = [];
-  readonly directories = new Map<number, DirectoryHandle>();
-  nextHandle = 1;
+  /** Of the directories that were listed and that the kernel still knows, by slot. */
+  private readonly listed: (Map<number, DirectoryNames> | undefined)[] = [];
   /** Set by INIT: the minor version of the protocol that is spoken. */
   minor = 0;
   /** Requests handled so far. */
@@ -154,6 +155,27 @@ export class Server {
     return slot === 0 && this.world.listsBranches ? listValidity : this.validity;
   }
 
+  /** Whether the present node is of a list of branches. */
+  listsBranches(): boolean {
+    return this.slot === 0 && this.world.listsBranches;
+  }
+
+  /** The cookies of the present directory. */
+  directoryNames(): DirectoryNames {
+    const { slot, inode } = this;
+    let listed = this.listed[slot];
+    if (listed === undefined) {
+      listed = new Map();
+      this.listed[slot] = listed;
+    }
+    let names = listed.get(inode);
+    if (names === undefined) {
+      names = new DirectoryNames();
+      listed.set(inode, names);
+    }
+    return names;
+  }
+
   /** Answers with an entry of the present slot and counts the lookup. An entry of a list of branches is its branch's root. */
   sendEntry(attributes: Attributes): void {
     let slot = this.slot;
@@ -188,7 +210,9 @@ export class Server {
   }
 
   forget(slot: number, inode: number, count: number): void {
-    if (this.nodes.forget(slot, inode, count)) this.drop(slot, inode);
+    if (!this.nodes.forget(slot, inode, count)) return;
+    this.listed[slot]?.delete(inode);
+    this.drop(slot, inode);
   }
 
   private drop(slot: number, inode: number): void {
@@ -244,7 +268,7 @@ export class Server {
       for (const inode of this.nodes.known(slot)) this.drop(slot, inode);
     }
     this.nodes.clear();
-    this.directories.clear();
+    this.listed.length = 0;
     while (!this.releaseSome(1024));
   }
 }

@@ -51,7 +51,7 @@ function init(server: Server, request: Request, reply: Reply): void {
   let wanted: number = WANTED;
   wanted |= changesAreTold ? initFlag.explicitInvalidateData : initFlag.autoInvalidateData;
   if (writeback) wanted |= initFlag.writebackCache;
-  if (silentOpen) wanted |= initFlag.noOpenSupport;
+  if (silentOpen) wanted |= initFlag.noOpenSupport | initFlag.noOpendirSupport;
   reply.init({
     minor: PROTOCOL_MINOR_NEWEST,
     maxReadahead: Math.max(request.u32(initIn.maxReadahead), maxWriteBytes),
