@@ -43,7 +43,7 @@ export function heading(title, versions = {}) {
  * One measurement in which the first contestant is byre.
  * @param {string} what
  * @param {Record<string, number>} results seconds or bytes by contestant, already divided by how much was done
- * @param {{ goal?: string, show?: (value: number) => string }} [options]
+ * @param {{ goal?: string | undefined, show?: (value: number) => string }} [options]
  */
 export function line(what, results, { goal, show = showTime } = {}) {
   const [[name, own], ...peers] = Object.entries(results);
@@ -56,7 +56,7 @@ export function line(what, results, { goal, show = showTime } = {}) {
  * A measurement without a peer.
  * @param {string} what
  * @param {string} value
- * @param {string} [goal]
+ * @param {string | undefined} [goal]
  */
 export function note(what, value, goal) {
   console.log(`${what.padEnd(46)} ${value}${goal === undefined ? '' : `   goal: ${goal}`}`);
