@@ -9,6 +9,7 @@ import { Changes } from './changes.ts';
 import { now } from './clock.ts';
 import { Descriptors } from './descriptor.ts';
 import { type OpenInodes, openInodesOf, releaseWhole } from './opened.ts';
+import { knownOf } from './ops/known.ts';
 import { orphans } from './ops/unlink.ts';
 import type { View } from './ops/view.ts';
 import { presentUser } from './platform.ts';
@@ -66,6 +67,7 @@ export class Context implements Runner {
     this.branch = branch;
     this.view = {
       store: branch.store,
+      known: knownOf(branch.root),
       // A getter: a dropped branch says so when it is asked.
       get root() {
         return branch.root;

@@ -6,6 +6,7 @@ import { wrongType, wrongValue } from './arguments.ts';
 import { errno, nodeError } from './explain.ts';
 import { findEntry, parentOf } from './ops/directory.ts';
 import { ROOT_INODE } from './ops/keys.ts';
+import type { Known } from './ops/known.ts';
 import { readLink } from './ops/link.ts';
 import { MAX_NAME_BYTES } from './ops/names.ts';
 import type { EntryTarget } from './ops/record.ts';
@@ -76,14 +77,15 @@ export function rawPathOf(value: unknown, name: string): RawPath {
     // Not `slice`: that of a Buffer copies nothing.
     return { bytes: new Uint8Array(value), text: decodeUtf8(value) };
   }
-  const text = isUrl(value) ? pathOfUrl(value) : value;
-  if (typeof text !== 'string') throw wrongType(name, 'of type string or an instance of Buffer or URL', value);
-  if (text.includes('\0')) throw wrongValue(name, 'must be a string or Uint8Array without null bytes', value);
+  const text = textOf(value, name);
   return { bytes: encodeUtf8(text), text };
 }
 
-function parse({ bytes, text }: RawPath): Path {
-  return { names: split(bytes), slash: bytes[bytes.length - 1] === SLASH, empty: bytes.length === 0, text };
+function textOf(value: unknown, name: string): string {
+  const text = isUrl(value) ? pathOfUrl(value) : value;
+  if (typeof text !== 'string') throw wrongType(name, 'of type string or an instance of Buffer or URL', value);
+  if (text.indexOf('\0') >= 0) throw wrongValue(name, 'must be a string or Uint8Array without null bytes', value);
+  return text;
 }
 
 function asciiName(text: string, from: number, to: number): Uint8Array {
@@ -92,26 +94,55 @@ function asciiName(text: string, from: number, to: number): Uint8Array {
   return name;
 }
 
-/** The short way for nearly all paths; undefined for text that is not plain ASCII. It is on the way of every call. */
-function parseAscii(text: string): Path | undefined {
+function namesOf(text: string, from: number): Uint8Array[] {
   const names: Uint8Array[] = [];
   const { length } = text;
-  let start = 0;
-  let code = 0;
-  for (let at = 0; at < length; at++) {
-    code = text.charCodeAt(at);
+  let start = from;
+  for (let at = from; at < length; at++) {
+    const code = text.charCodeAt(at);
     if (code === SLASH) {
       if (at > start) names.push(asciiName(text, start, at));
       start = at + 1;
-    } else if (code === 0 || code >= 0x80) return undefined;
+    } else if (code >= 0x80) return split(encodeUtf8(text.slice(from)));
   }
   if (length > start) names.push(asciiName(text, start, length));
-  return { names, slash: code === SLASH, empty: length === 0, text };
+  return names;
+}
+
+/** A path given as text: where it leads may be known by the text, so it is taken apart only when it must be walked. */
+class TextPath implements Path {
+  readonly slash: boolean;
+  readonly empty: boolean;
+  readonly text: string;
+  #names: readonly Uint8Array[] | undefined;
+
+  constructor(text: string) {
+    this.slash = text.charCodeAt(text.length - 1) === SLASH;
+    this.empty = text.length === 0;
+    this.text = text;
+  }
+
+  get names(): readonly Uint8Array[] {
+    this.#names ??= namesOf(this.text, 0);
+    return this.#names;
+  }
+
+  /** The text up to the slash before the last name; '' for a name in root. */
+  get parentText(): string {
+    return this.text.slice(0, Math.max(0, this.text.lastIndexOf('/')));
+  }
+
+  /** The last name, or none. */
+  get lastName(): readonly Uint8Array[] {
+    return namesOf(this.text, this.text.lastIndexOf('/') + 1);
+  }
 }
 
 /** Throws for what can be no path at all; whether anything is there shows only when it is walked. */
 export function pathOf(value: unknown, name = 'path'): Path {
-  return (typeof value === 'string' ? parseAscii(value) : undefined) ?? parse(rawPathOf(value, name));
+  if (!(value instanceof Uint8Array)) return new TextPath(textOf(value, name));
+  const { bytes, text } = rawPathOf(value, name);
+  return { names: split(bytes), slash: bytes[bytes.length - 1] === SLASH, empty: bytes.length === 0, text };
 }
 
 /** The path of an entry of the directory that `path` names. */
@@ -172,13 +203,38 @@ function followLink(view: View, walk: Walk, inode: number): void {
  */
 export type Follow = 'always' | 'slash' | 'never';
 
+/** What is known of the branch, for a path by whose text something may be known. */
+function knownFor(view: View, path: Path): Known | undefined {
+  return path instanceof TextPath && !path.slash ? view.known?.at(view.root) : undefined;
+}
+
+/** The start of a walk: where the path's last name is to be looked for, if that is known, and root otherwise. */
+function start(path: Path, known: Known | undefined): Walk {
+  const { slash } = path;
+  if (known !== undefined) {
+    const parent = known.paths.get((path as TextPath).parentText);
+    if (parent?.type === 'directory') {
+      return { names: (path as TextPath).lastName, at: 0, directory: parent.inode, slash, linksFollowed: 0 };
+    }
+  }
+  return { names: path.names, at: 0, directory: ROOT_INODE, slash, linksFollowed: 0 };
+}
+
+/** Keeps what a walk without links has found: where the last name was looked for, and what it stands for. */
+function remember(known: Known, path: TextPath, directory: number, entry: EntryTarget | undefined): void {
+  const { parentText } = path;
+  if (parentText !== '') known.paths.set(parentText, { inode: directory, type: 'directory' });
+  if (entry !== undefined) known.paths.set(path.text, entry);
+}
+
 /**
  * Walks a path to its last name.
  * Throws ENOENT, ENOTDIR, ELOOP or ENAMETOOLONG for what lies before the last name; what is or is not there is the caller's to judge.
  */
 export function walk(view: View, path: Path, follow: Follow): Place {
   if (path.empty) throw errno('ENOENT');
-  const state: Walk = { names: path.names, at: 0, directory: ROOT_INODE, slash: path.slash, linksFollowed: 0 };
+  const known = knownFor(view, path);
+  const state = start(path, known);
   let ending: Place['ending'] = 'root';
   while (state.at < state.names.length) {
     const name = state.names[state.at++]!;
@@ -200,7 +256,10 @@ export function walk(view: View, path: Path, follow: Follow): Place {
       ending = state.names.length === 0 ? 'root' : ending;
       continue;
     }
-    if (isLast) return { parent: state.directory, name, entry, ending: 'name', slash: state.slash };
+    if (isLast) {
+      if (known !== undefined && state.linksFollowed === 0) remember(known, path as TextPath, state.directory, entry);
+      return { parent: state.directory, name, entry, ending: 'name', slash: state.slash };
+    }
     if (entry === undefined) throw errno('ENOENT');
     if (entry.type !== 'directory') throw errno('ENOTDIR');
     state.directory = entry.inode;
@@ -217,7 +276,13 @@ export function found(place: Place): EntryTarget {
   return entry;
 }
 
+/** What a walk would find, if that is known without one. */
+export function recall(view: View, path: Path, follow: Follow): EntryTarget | undefined {
+  const entry = knownFor(view, path)?.paths.get(path.text);
+  return entry?.type === 'symlink' && follow === 'always' ? undefined : entry;
+}
+
 /** {@link walk} to something that must be there. */
 export function resolve(view: View, path: Path, follow: Follow): EntryTarget {
-  return found(walk(view, path, follow));
+  return recall(view, path, follow) ?? found(walk(view, path, follow));
 }

@@ -6,6 +6,7 @@
 import { Fault } from '../../src/core/fault.ts';
 import { shareRoot } from '../../src/core/share.ts';
 import { emptyRoot, type Root, Store } from '../../src/core/store.ts';
+import { Known } from '../../src/files/ops/known.ts';
 import type { Time, View } from '../../src/files/ops/view.ts';
 
 const MIB = 1 << 20;
@@ -74,6 +75,7 @@ export function bareView(options: BareOptions = {}): BareView {
   const viewOf = (root: Root, readOnly: boolean): BareView => ({
     store,
     root,
+    known: new Known(),
     readOnly,
     ...clock,
     run: (operation) => run(store, operation),

@@ -23,7 +23,7 @@ import { getAttributes } from '../ops/attributes.ts';
 import * as content from '../ops/content.ts';
 import { create } from '../ops/create.ts';
 import { CONTENT_BYTES } from '../ops/keys.ts';
-import { found, type Path, pathOf, walk } from '../path.ts';
+import { type Path, pathOf, recall, resolve, walk } from '../path.ts';
 import { allocate, type Bytes, decodeText, type Encoding, presented } from '../platform.ts';
 import { given, type Task } from '../task.ts';
 import { withDescriptor } from './descriptors.ts';
@@ -68,7 +68,7 @@ type Glance = { readonly whole: Bytes | string } | { readonly inode: number; rea
 const scratch = new Uint8Array(65_536);
 
 function glance(context: Context, path: Path, { encoding }: Reading): Glance {
-  const entry = found(walk(context.view, path, 'always'));
+  const entry = resolve(context.view, path, 'always');
   if (entry.type === 'directory') throw callError('EISDIR', { syscall: 'read' });
   if (entry.type !== 'file') throw errno('ENXIO');
   const { size } = getAttributes(context.view, entry.inode);
@@ -201,16 +201,20 @@ export function appendFile(context: Context, file: unknown, data: unknown, optio
 function writeAtOnce(context: Context, path: Path, bytes: Uint8Array, { mode }: Writing): boolean {
   if (bytes.length > CONTENT_BYTES) return false;
   const { view } = context;
-  const place = walk(view, path, 'always');
-  const { parent, name, entry } = place;
+  let entry = recall(view, path, 'always');
   if (entry === undefined) {
-    if (name === undefined || place.slash) throw errno('EISDIR');
-    const { uid, gid } = context;
-    const inode = create(view, parent, name, { type: 'file', mode, uid, gid, content: bytes });
-    context.changes.named(parent, name, inode);
-    return true;
+    const { parent, name, slash, entry: last } = walk(view, path, 'always');
+    if (last === undefined) {
+      if (name === undefined || slash) throw errno('EISDIR');
+      const { uid, gid } = context;
+      const inode = create(view, parent, name, { type: 'file', mode, uid, gid, content: bytes });
+      context.changes.named(parent, name, inode);
+      return true;
+    }
+    if (slash) return false;
+    entry = last;
   }
-  if (entry.type !== 'file' || place.slash || bytes.length === 0) return false;
+  if (entry.type !== 'file' || bytes.length === 0) return false;
   if (getAttributes(view, entry.inode).size > bytes.length) return false;
   content.write(view, entry.inode, 0, bytes);
   context.changes.changed(entry.inode);

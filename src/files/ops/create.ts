@@ -110,7 +110,7 @@ export function create(view: View, parent: number, name: Uint8Array, options: Ne
   const changed = draft.touchEntries(parent);
   if (isDirectory) changed.links++;
   const inode = view.nextInode();
-  draft.put(entry, encodeEntry(inode, options.type));
+  draft.putNew(entry, encodeEntry(inode, options.type));
   draft.put(linkKey(inode, parent, name), NOTHING);
   return finish(draft, inode, record, bytes);
 }

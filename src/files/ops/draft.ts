@@ -7,7 +7,8 @@
 import { type Plan, prepare } from '../../core/prepare.ts';
 import { borrow, put, remove } from '../../core/tree.ts';
 import { failure } from './failure.ts';
-import { ROOT_INODE, recordKey } from './keys.ts';
+import { isEntryKey, ROOT_INODE, recordKey } from './keys.ts';
+import type { Known } from './known.ts';
 import { decodeRecord, encodeRecord, type InodeRecord } from './record.ts';
 import type { Time, Tree, View } from './view.ts';
 
@@ -33,28 +34,34 @@ function untouchedRoot(): InodeRecord {
 }
 
 /** The record, or undefined if there is no such inode. */
-export function findRecord(view: Tree, inode: number): InodeRecord | undefined {
-  const bytes = borrow(view.store, view.root, recordKey(inode));
-  if (bytes !== undefined) return decodeRecord(bytes);
-  return inode === ROOT_INODE ? untouchedRoot() : undefined;
+export function findRecord(view: Tree, inode: number): Readonly<InodeRecord> | undefined {
+  const { root } = view;
+  const known = view.known?.at(root);
+  const before = known?.records.get(inode);
+  if (before !== undefined) return before;
+  const bytes = borrow(view.store, root, recordKey(inode));
+  if (bytes === undefined && inode !== ROOT_INODE) return undefined;
+  const record = bytes === undefined ? untouchedRoot() : decodeRecord(bytes);
+  known?.records.set(inode, record);
+  return record;
 }
 
 /** The record; ENOENT if there is no such inode. */
-export function loadRecord(view: Tree, inode: number): InodeRecord {
+export function loadRecord(view: Tree, inode: number): Readonly<InodeRecord> {
   const record = findRecord(view, inode);
   if (record === undefined) throw failure('ENOENT', { inode });
   return record;
 }
 
 /** The record of a directory; ENOENT or ENOTDIR. */
-export function loadDirectory(view: Tree, inode: number): InodeRecord {
+export function loadDirectory(view: Tree, inode: number): Readonly<InodeRecord> {
   const record = loadRecord(view, inode);
   if (record.type !== 'directory') throw failure('ENOTDIR', { inode });
   return record;
 }
 
 /** The record of a regular file; ENOENT, EISDIR, or EINVAL for anything else. */
-export function loadFile(view: Tree, inode: number): InodeRecord {
+export function loadFile(view: Tree, inode: number): Readonly<InodeRecord> {
   const record = loadRecord(view, inode);
   if (record.type === 'directory') throw failure('EISDIR', { inode });
   if (record.type !== 'file') throw failure('EINVAL', { inode });
@@ -62,6 +69,7 @@ export function loadFile(view: Tree, inode: number): InodeRecord {
 }
 
 interface StagedRecord {
+  readonly inode: number;
   readonly record: InodeRecord;
   changed: boolean;
 }
@@ -70,10 +78,16 @@ export class Draft {
   readonly view: View;
   /** The one time that everything in this operation is stamped with. */
   readonly now: Time;
-  readonly #records = new Map<number, StagedRecord>();
+  /** Few: a search of them is faster than a map. */
+  readonly #records: StagedRecord[] = [];
   readonly #puts: Uint8Array[] = [];
   readonly #values: Uint8Array[] = [];
   readonly #removes: Uint8Array[] = [];
+  readonly #dropped: number[] = [];
+  /** A name that stood for something stands for it no more. */
+  #takesNames = false;
+  #known: Known | undefined;
+  #changesBefore = 0;
 
   constructor(view: View) {
     this.view = view;
@@ -82,11 +96,14 @@ export class Draft {
 
   /** The record as this operation will leave it; changing it counts only after {@link change}. */
   read(inode: number): InodeRecord {
-    const staged = this.#records.get(inode);
-    if (staged !== undefined) return staged.record;
-    const record = loadRecord(this.view, inode);
-    this.#records.set(inode, { record, changed: false });
-    return record;
+    return this.#staged(inode).record;
+  }
+
+  #staged(inode: number): StagedRecord {
+    for (const staged of this.#records) if (staged.inode === inode) return staged;
+    const staged = { inode, record: { ...loadRecord(this.view, inode) }, changed: false };
+    this.#records.push(staged);
+    return staged;
   }
 
   /** A directory that can take entries: ENOENT if it was removed and is only still open. */
@@ -97,22 +114,29 @@ export class Draft {
     return record;
   }
 
+  #unstage(inode: number): void {
+    const at = this.#records.findIndex((staged) => staged.inode === inode);
+    if (at >= 0) this.#records.splice(at, 1);
+  }
+
   /** Marks a record that was read to be written. */
   change(inode: number): InodeRecord {
-    const record = this.read(inode);
-    this.#records.get(inode)!.changed = true;
-    return record;
+    const staged = this.#staged(inode);
+    staged.changed = true;
+    return staged.record;
   }
 
   /** Stages the record of a new inode. */
   add(inode: number, record: InodeRecord): void {
-    this.#records.set(inode, { record, changed: true });
+    this.#unstage(inode);
+    this.#records.push({ inode, record, changed: true });
   }
 
   /** Stages the end of an inode. */
   drop(inode: number): void {
-    this.#records.delete(inode);
+    this.#unstage(inode);
     this.#removes.push(recordKey(inode));
+    this.#dropped.push(inode);
   }
 
   /** Stamps a directory whose entries change. */
@@ -124,28 +148,51 @@ export class Draft {
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
+    this.putNew(key, value);
+    this.#noteName(key);
+  }
+
+  /** {@link put} of a cell that is known not to be there yet. */
+  putNew(key: Uint8Array, value: Uint8Array): void {
     this.#puts.push(key);
     this.#values.push(value);
   }
 
   remove(key: Uint8Array): void {
     this.#removes.push(key);
+    this.#noteName(key);
+  }
+
+  #noteName(key: Uint8Array): void {
+    if (isEntryKey(key)) this.#takesNames = true;
   }
 
   /** After this nothing may fail: room is reserved and all paths are resident. */
   prepare(more: Pick<Plan, 'content' | 'shares' | 'purpose'> = {}): void {
+    const { store, root } = this.view;
+    this.#known = this.view.known?.at(root);
+    this.#changesBefore = root.changes;
     const puts = this.#puts.slice();
-    for (const [inode, staged] of this.#records) if (staged.changed) puts.push(recordKey(inode));
-    prepare(this.view.store, this.view.root, { ...more, puts, removes: this.#removes });
+    for (const staged of this.#records) if (staged.changed) puts.push(recordKey(staged.inode));
+    prepare(store, root, { ...more, puts, removes: this.#removes });
   }
 
   write(): void {
     const { store, root } = this.view;
     for (const key of this.#removes) remove(store, root, key);
     for (let at = 0; at < this.#puts.length; at++) put(store, root, this.#puts[at]!, this.#values[at]!);
-    for (const [inode, staged] of this.#records) {
-      if (staged.changed) put(store, root, recordKey(inode), encodeRecord(staged.record));
+    for (const { inode, record, changed } of this.#records) {
+      if (changed) put(store, root, recordKey(inode), encodeRecord(record));
     }
+    if (this.#known !== undefined) this.#tell(this.#known);
+  }
+
+  /** What is known of the tree has to be true of what was written, too. */
+  #tell(known: Known): void {
+    if (this.#takesNames) known.paths.clear();
+    for (const inode of this.#dropped) known.records.delete(inode);
+    for (const { inode, record, changed } of this.#records) if (changed) known.records.set(inode, record);
+    known.keep(this.view.root, this.#changesBefore);
   }
 
   /** {@link prepare} and {@link write}, for operations without content. */

@@ -99,6 +99,11 @@ export function nameOf(key: Uint8Array): Uint8Array {
   return key.subarray(PREFIX_BYTES);
 }
 
+/** Of any key of this face. */
+export function isEntryKey(key: Uint8Array): boolean {
+  return key[9] === Kind.entry;
+}
+
 /** The two parts of a back-reference after the inode; `name` is a view. */
 export function linkOf(key: Uint8Array): { readonly parent: number; readonly name: Uint8Array } {
   return { parent: readU64BE(key, PREFIX_BYTES), name: key.subarray(PREFIX_BYTES + 8) };

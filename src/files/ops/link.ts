@@ -32,7 +32,7 @@ export function link(view: View, inode: number, parent: number, name: Uint8Array
   record.linkable = false;
   record.changeTime = draft.now;
   draft.touchEntries(parent);
-  draft.put(entry, encodeEntry(inode, record.type));
+  draft.putNew(entry, encodeEntry(inode, record.type));
   draft.put(linkKey(inode, parent, name), NOTHING);
   draft.apply();
 }

@@ -4,6 +4,7 @@
  */
 import type { Root, Store } from '../../core/store.ts';
 import { failure } from './failure.ts';
+import type { Known } from './known.ts';
 
 /** Since 1970, UTC. Seconds may be negative; nanoseconds are 0 to 999,999,999 and always count forward. */
 export interface Time {
@@ -15,6 +16,8 @@ export interface Time {
 export interface Tree {
   readonly store: Store;
   readonly root: Root;
+  /** What need not be looked up again, of a tree that is looked at often. */
+  readonly known?: Known | undefined;
 }
 
 export interface View extends Tree {
