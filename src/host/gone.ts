@@ -42,6 +42,11 @@ export class Gone {
     return this.#lost.size === 0;
   }
 
+  /** From then on what is remembered of directories may name what is elsewhere by now. */
+  get hasMoved(): boolean {
+    return this.#taken.size > 0;
+  }
+
   add(parent: number, entry: KnownEntry): void {
     if (this.isTaken(parent, entry.name)) return;
     const lost: Lost = { parent, entry, within: undefined, settled: false };

@@ -5,7 +5,6 @@ import {
   linkSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -13,11 +12,12 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { compareTrees } from '../../tests/host/compare-trees.ts';
 import { makeSampleTree } from '../../tests/host/sample-tree.ts';
+import { scratchDirectory } from '../../tests/host/scratch.ts';
 import { lookup } from '../files/ops/directory.ts';
 import { ROOT_INODE } from '../files/ops/keys.ts';
 import type { Branch } from '../pool/branch.ts';
@@ -34,7 +34,7 @@ let pool: Pool;
 let main: Branch;
 
 beforeEach(() => {
-  work = mkdtempSync(path.join(tmpdir(), 'byre-host-'));
+  work = scratchDirectory('host');
   pool = openPoolSync(memoryDevice());
   main = pool.branchSync('main');
   mkdirSync(at('from'));

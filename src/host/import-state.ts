@@ -88,6 +88,7 @@ export class ImportState {
     problems: [],
   };
   readonly #hostTime: bigint;
+  readonly #excludedIn: ReadonlySet<ByteString>;
 
   constructor(options: {
     view: View;
@@ -107,6 +108,7 @@ export class ImportState {
     this.time = options.time;
     this.trusted = options.trusted;
     this.excluded = options.excluded;
+    this.#excludedIn = new Set([...options.excluded].map((path) => path.slice(0, path.lastIndexOf('/'))));
     this.device = options.device;
     this.#hostTime = options.settled ? BigInt(Number.MAX_SAFE_INTEGER) * 1000n : BigInt(Date.now()) * 1_000_000n;
   }
@@ -150,6 +152,11 @@ export class ImportState {
       branchTime: this.time,
       suspect: !steady || this.isSuspect(stat),
     };
+  }
+
+  /** Whether a directory holds a path that is passed over. */
+  holdsExcluded(directory: ByteString): boolean {
+    return this.#excludedIn.has(directory);
   }
 
   isExcluded(path: ByteString): boolean {

@@ -22,6 +22,7 @@ import {
   plantNew,
   typeOfDirent,
 } from './plant.ts';
+import { QuickLook } from './quick-look.ts';
 import type { KnownDirectory, KnownEntry } from './record.ts';
 import { type HostStat, nanosecondsOf, statHost } from './stat.ts';
 import { updateEntry } from './update.ts';
@@ -45,24 +46,43 @@ export class Importer {
   readonly #open = new Map<number, Directory>();
   readonly #fresh: Fresh[] = [];
 
+  readonly #quick: QuickLook | undefined;
+
   constructor(state: ImportState) {
     this.#state = state;
     this.#gone = new Gone(state);
+    this.#quick = QuickLook.make(state.view, state.run, state.memory, state.trusted);
   }
 
   *walk(top: Place, stat: HostStat): Generator<void> {
     const { inode } = top;
-    const known = this.#state.memory.load(inode);
+    const { memory, view, run } = this.#state;
     this.#state.count('directory');
-    const isEmpty =
-      known === undefined && this.#state.run(() => readDirectory(this.#state.view, inode, undefined, 1)).length === 0;
-    if (isEmpty) yield* this.#plantTree(top, stat);
-    else yield* this.#compare(top, stat, known);
+    const isKnown = memory.loadParts(inode).length > 0;
+    if (!isKnown && run(() => readDirectory(view, inode, undefined, 1)).length === 0) yield* this.#plantTree(top, stat);
+    else yield* this.#visit(top);
     yield* this.#settle();
     top.closeAll();
   }
 
-  /** A directory that both sides have. */
+  /** A directory that both sides have: the quick way if nothing in it has changed, and then all below it. */
+  *#visit(place: Place): Generator<void> {
+    const state = this.#state;
+    const isQuick = state.device === undefined && !state.holdsExcluded(place.hostPath) && !this.#gone.hasMoved;
+    const below = isQuick ? this.#quick?.unchanged(place.hostPath, place.inode, state.report) : undefined;
+    if (below === undefined) {
+      const find = () => statHost(place.hostPath.length < LONGEST_PATH ? place.hostPath : place.outside());
+      const stat = guarded(state, place.path, find);
+      if (stat?.type === 'directory') yield* this.#compare(place, stat, state.memory.load(place.inode));
+      place.closeAll();
+      return;
+    }
+    state.report.directories += below.length;
+    yield;
+    for (const { name, inode } of below) yield* this.#visit(place.below(name, inode));
+  }
+
+  /** A directory that both sides have, entry by entry. */
   *#compare(place: Place, stat: HostStat, memory: KnownDirectory | undefined): Generator<void> {
     const entries = this.#entriesOf(place.inode, memory);
     const isAsKnown = entries === memory?.entries && isUnchangedDirectory(stat, memory);
@@ -102,10 +122,8 @@ export class Importer {
     if (this.#open.get(place.inode) === undefined) finishDirectory(this.#state, directory);
     place.close();
     yield;
-    for (const { entry, stat: found } of subdirectories) {
-      const below = place.below(entry.name, entry.inode);
-      yield* this.#compare(below, found, this.#state.memory.load(entry.inode));
-      below.close();
+    for (const { entry } of subdirectories) {
+      yield* this.#visit(place.below(entry.name, entry.inode));
     }
   }
 

@@ -70,10 +70,15 @@ export class HostMemory {
   }
 
   load(inode: number): KnownDirectory | undefined {
+    return decodeParts(this.loadParts(inode));
+  }
+
+  /** The stored form of {@link load}; empty if nothing is known. */
+  loadParts(inode: number): Uint8Array[] {
     const parts: Uint8Array[] = [];
-    if (!this.#trusted) return undefined;
+    if (!this.#trusted) return parts;
     this.#eachPart(keyOf(DIRECTORY, inode), keyOf(DIRECTORY, inode + 1), (value) => parts.push(value));
-    return decodeParts(parts);
+    return parts;
   }
 
   /** Replaces what was known; `isNew` promises that nothing was. */

@@ -20,6 +20,8 @@ export interface Native {
   seekData(descriptor: number, offset: number): number;
   seekHole(descriptor: number, offset: number): number;
   syncFileSystem(descriptor: number): void;
+  /** Fills 256 bytes with what `statx` says of a path of plain ASCII; false if there is any error. */
+  statInto(path: string, into: Uint8Array): boolean;
 }
 
 type Call = (...values: unknown[]) => number;
@@ -31,6 +33,8 @@ interface Koffi {
 
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
+/** The basic fields and the birth time. */
+const STATX_ALL = 0xfff;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 const BILLION = 1_000_000_000n;
@@ -50,6 +54,7 @@ function bind(koffi: Koffi): Native {
   const mknod = library.func('int mknod(const void*, uint32_t, uint64_t)');
   const lseek = library.func('int64_t lseek(int, int64_t, int)');
   const syncfs = library.func('int syncfs(int)');
+  const statx = library.func('int statx(int, const char*, int, uint32_t, void*)');
 
   const times = new BigInt64Array(4);
   const buffer = new Uint8Array(XATTR_BYTES);
@@ -104,6 +109,7 @@ function bind(koffi: Koffi): Native {
     },
     seekData: (descriptor, offset) => seek(descriptor, offset, SEEK_DATA),
     seekHole: (descriptor, offset) => seek(descriptor, offset, SEEK_HOLE),
+    statInto: (path, into) => statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_ALL, into) === 0,
     syncFileSystem(descriptor) {
       checked(syncfs(descriptor), 'syncfs');
     },

@@ -3,15 +3,16 @@
  * said, so that the next import of an unchanged tree has nothing to read. This file is the form of that; `memory.ts` is the place.
  * Callers must not believe a remembered stat that is `suspect`: the file may have changed within the same tick of the host's clock.
  *
- * Value of one part, little-endian: u8 version = 1; u8 1 in the first part, else 0; in the first part the directory's own 40 bytes
- * (u64 host inode, i64 modification, change and branch change time, u8 suspect, 7 zero); then entries until the end, each:
- *   u8 type   u8 flags (1 suspect)   u8 name length   name   u64 branch inode   u64 host inode   f64 size
- *   i64 modification, change, birth and branch change time
- * A name's times are nanoseconds since 1970.
+ * Value of one part, little-endian: u8 version = 1; u8 1 in the first part, else 0; in the first part the directory's own 48 bytes
+ * (u64 host inode; modification, change and branch change time; u8 suspect, 3 zero); then entries until the end, each:
+ *   u8 type   u8 flags (1 suspect)   u8 name length   name   u64 branch inode   u64 host inode   u64 size
+ *   modification, change, birth and branch change time
+ * A time is i64 seconds since 1970 and u32 nanoseconds, as inode records and `statx` have it. A size of all ones: nothing is known.
  */
 import { ByreError } from '../errors.ts';
 import { type FileType, typeNumber, typeOfNumber } from '../files/ops/record.ts';
 import type { ByteString } from './names.ts';
+import { timeOf } from './stat.ts';
 
 /** What of a host's stat tells whether a file is still the same, and unchanged. */
 export interface Seen {
@@ -44,18 +45,29 @@ export interface KnownDirectory {
 
 const VERSION = 1;
 const HEAD_BYTES = 2;
-const OWN_BYTES = 40;
-const FIXED_BYTES = 3 + 7 * 8;
+const OWN_BYTES = 48;
+const FIXED_BYTES = 3 + 72;
 const SUSPECT = 1;
+const UNKNOWN = 0xffff_ffff_ffff_ffffn;
 
 const entryBytes = (entry: KnownEntry) => FIXED_BYTES + entry.name.length;
 
+function writeTime(view: DataView, at: number, nanoseconds: bigint): void {
+  const time = timeOf(nanoseconds);
+  view.setBigInt64(at, BigInt(time.seconds), true);
+  view.setUint32(at + 8, time.nanoseconds, true);
+}
+
+function readTime(view: DataView, at: number): bigint {
+  return view.getBigInt64(at, true) * 1_000_000_000n + BigInt(view.getUint32(at + 8, true));
+}
+
 function writeOwn(view: DataView, directory: KnownDirectory): void {
   view.setBigUint64(HEAD_BYTES, directory.hostInode, true);
-  view.setBigInt64(HEAD_BYTES + 8, directory.modifyTime, true);
-  view.setBigInt64(HEAD_BYTES + 16, directory.changeTime, true);
-  view.setBigInt64(HEAD_BYTES + 24, directory.branchTime, true);
-  view.setUint8(HEAD_BYTES + 32, directory.suspect ? 1 : 0);
+  writeTime(view, HEAD_BYTES + 8, directory.modifyTime);
+  writeTime(view, HEAD_BYTES + 20, directory.changeTime);
+  writeTime(view, HEAD_BYTES + 32, directory.branchTime);
+  view.setUint8(HEAD_BYTES + 44, directory.suspect ? 1 : 0);
 }
 
 function writeEntry(bytes: Uint8Array, view: DataView, start: number, entry: KnownEntry): void {
@@ -66,12 +78,14 @@ function writeEntry(bytes: Uint8Array, view: DataView, start: number, entry: Kno
   for (let at = 0; at < name.length; at++) bytes[start + 3 + at] = name.charCodeAt(at);
   const at = start + 3 + name.length;
   view.setBigUint64(at, BigInt(entry.inode), true);
-  view.setBigUint64(at + 8, seen?.hostInode ?? 0n, true);
-  view.setFloat64(at + 16, seen?.size ?? -1, true);
-  view.setBigInt64(at + 24, seen?.modifyTime ?? 0n, true);
-  view.setBigInt64(at + 32, seen?.changeTime ?? 0n, true);
-  view.setBigInt64(at + 40, seen?.birthTime ?? 0n, true);
-  view.setBigInt64(at + 48, entry.branchTime, true);
+  view.setBigUint64(at + 16, seen === undefined ? UNKNOWN : BigInt(seen.size), true);
+  if (seen !== undefined) {
+    view.setBigUint64(at + 8, seen.hostInode, true);
+    writeTime(view, at + 24, seen.modifyTime);
+    writeTime(view, at + 36, seen.changeTime);
+    writeTime(view, at + 48, seen.birthTime);
+  }
+  writeTime(view, at + 60, entry.branchTime);
 }
 
 /** The parts, none longer than `maxBytes`, which must hold one entry of the longest name. */
@@ -105,22 +119,22 @@ function readEntry(bytes: Uint8Array, view: DataView, start: number): KnownEntry
   let name = '';
   for (let at = 0; at < length; at++) name += String.fromCharCode(bytes[start + 3 + at]!);
   const at = start + 3 + length;
-  const size = view.getFloat64(at + 16, true);
+  const size = view.getBigUint64(at + 16, true);
   return {
     name,
     type: typeOfNumber(bytes[start]!),
     inode: Number(view.getBigUint64(at, true)),
     seen:
-      size < 0
+      size === UNKNOWN
         ? undefined
         : {
             hostInode: view.getBigUint64(at + 8, true),
-            size,
-            modifyTime: view.getBigInt64(at + 24, true),
-            changeTime: view.getBigInt64(at + 32, true),
-            birthTime: view.getBigInt64(at + 40, true),
+            size: Number(size),
+            modifyTime: readTime(view, at + 24),
+            changeTime: readTime(view, at + 36),
+            birthTime: readTime(view, at + 48),
           },
-    branchTime: view.getBigInt64(at + 48, true),
+    branchTime: readTime(view, at + 60),
     suspect: (bytes[start + 1]! & SUSPECT) !== 0,
   };
 }
@@ -143,10 +157,10 @@ export function decodeParts(parts: readonly Uint8Array[]): KnownDirectory | unde
   }
   return {
     hostInode: own.getBigUint64(HEAD_BYTES, true),
-    modifyTime: own.getBigInt64(HEAD_BYTES + 8, true),
-    changeTime: own.getBigInt64(HEAD_BYTES + 16, true),
-    branchTime: own.getBigInt64(HEAD_BYTES + 24, true),
-    suspect: own.getUint8(HEAD_BYTES + 32) !== 0,
+    modifyTime: readTime(own, HEAD_BYTES + 8),
+    changeTime: readTime(own, HEAD_BYTES + 20),
+    branchTime: readTime(own, HEAD_BYTES + 32),
+    suspect: own.getUint8(HEAD_BYTES + 44) !== 0,
     entries,
   };
 }
@@ -183,3 +197,25 @@ export function decodeOrigin(bytes: Uint8Array): Origin | undefined {
     return undefined;
   }
 }
+
+/**
+ * The stored form, for those who compare it in place: thousands of entries, of which mostly none has changed.
+ * Offsets within an entry count from the end of its name.
+ */
+export const stored = {
+  isFirst: (bytes: Uint8Array) => bytes[0] === VERSION && bytes[1] === 1,
+  isSuspectDirectory: (bytes: Uint8Array) => bytes[HEAD_BYTES + 44] !== 0,
+  /** Host inode, then modification and change time, then the branch's: in the first part. */
+  own: HEAD_BYTES,
+  firstEntry: (bytes: Uint8Array) => (bytes[1] === 1 ? HEAD_BYTES + OWN_BYTES : HEAD_BYTES),
+  isSuspect: (bytes: Uint8Array, start: number) => (bytes[start + 1]! & SUSPECT) !== 0,
+  afterName: (bytes: Uint8Array, start: number) => start + 3 + bytes[start + 2]!,
+  next: (bytes: Uint8Array, start: number) => start + FIXED_BYTES + bytes[start + 2]!,
+  inode: 0,
+  hostInode: 8,
+  size: 16,
+  modifyTime: 24,
+  changeTime: 36,
+  birthTime: 48,
+  branchTime: 60,
+} as const;

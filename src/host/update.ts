@@ -89,12 +89,11 @@ function settle(
   const { view, run, report } = state;
   state.count(stat.type);
   const remembered = state.remember(entry.name, entry.inode, stat, found.steady);
-  if (found.changed || differs(attributes, stat)) report.changed++;
-  else {
+  if (!found.changed && !differs(attributes, stat)) {
     report.unchanged++;
-    if (attributes.links < 2) return { ...remembered, branchTime: nanosecondsOf(attributes.changeTime) };
-    // Its other names may yet come and go: with this import's time now, it will have that afterwards, too.
+    return { ...remembered, branchTime: nanosecondsOf(attributes.changeTime) };
   }
+  report.changed++;
   const changes = {
     mode: stat.mode,
     uid: stat.uid,
@@ -125,7 +124,7 @@ function updateFile(state: ImportState, directory: Directory, entry: KnownEntry)
       // Another name of it has been seen to already.
       state.report.unchanged++;
       state.count('file');
-      return state.remember(entry.name, entry.inode, stat);
+      return { ...state.remember(entry.name, entry.inode, stat), branchTime: nanosecondsOf(attributes.changeTime) };
     }
     const relinked = relink(state, directory, entry, stat, attributes);
     if (relinked !== undefined) return relinked;
