@@ -13,6 +13,7 @@ import type { Pool as BarePool } from './pool/pool.ts';
 import {
   type Transaction as BareTransaction,
   beginTransaction,
+  beginTransactionSync,
   settleTables,
   type Table,
   type TableOptions,
@@ -84,7 +85,8 @@ export interface Faces {
   transaction<T>(work: (transaction: Transaction) => Promise<T> | T, options?: TransactionOptions): Promise<T>;
   transactionSync<T>(work: (transaction: Transaction) => T, options?: TransactionOptions): T;
   /** A transaction that the caller ends, by `commit` or `abort`. */
-  beginTransaction(options?: TransactionOptions): Transaction;
+  beginTransaction(options?: TransactionOptions): Promise<Transaction>;
+  beginTransactionSync(options?: TransactionOptions): Transaction;
 }
 
 /** A fork of a branch that is merged when it commits; `branch` shows its files. */
@@ -145,6 +147,11 @@ const faces: PropertyDescriptorMap = {
   beginTransaction: {
     value(this: BareBranch, options?: TransactionOptions) {
       return beginTransaction(this, options);
+    },
+  },
+  beginTransactionSync: {
+    value(this: BareBranch, options?: TransactionOptions) {
+      return beginTransactionSync(this, options);
     },
   },
 };

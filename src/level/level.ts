@@ -18,7 +18,7 @@ import type { Branch } from '../pool/branch.ts';
 import { type BranchTarget, targetOf } from '../tables/branch-target.ts';
 import { deleteRange, type RowWrite, readMany, writeBatch } from '../tables/bulk.ts';
 import { bytesCodec } from '../tables/codec.ts';
-import { HeldState } from '../tables/held.ts';
+import { holdNow } from '../tables/held.ts';
 import { runJob, step } from '../tables/job.ts';
 import { checkValue, readValue } from '../tables/ops/cell.ts';
 import { Schema } from '../tables/schema.ts';
@@ -158,7 +158,7 @@ export class ByreLevel<K = string, V = string> extends AbstractLevel<Uint8Array,
   }
 
   _snapshot(options: object): LevelSnapshot {
-    return new LevelSnapshot(this.target, options);
+    return new LevelSnapshot(holdNow(this.target), options);
   }
 
   /** What an iterator reads: the snapshot that it is given, or the state as it is now. */
@@ -166,7 +166,7 @@ export class ByreLevel<K = string, V = string> extends AbstractLevel<Uint8Array,
     const { snapshot } = options as ReadOptions;
     const range = new LevelRange(this.rows, this.target.store.maxKeyBytes, options as RangeBounds);
     if (snapshot !== undefined) return { state: (snapshot as LevelSnapshot).state, range, owned: false };
-    return { state: new HeldState(this.target), range, owned: true };
+    return { state: holdNow(this.target), range, owned: true };
   }
 
   /** The state that a read is of. */

@@ -3,8 +3,7 @@
  * Callers must close it; reads that are under way delay that.
  */
 import { AbstractSnapshot } from 'abstract-level';
-import { HeldState } from '../tables/held.ts';
-import type { Target } from '../tables/target.ts';
+import type { HeldState } from '../tables/held.ts';
 
 // The types leave the constructor out, which takes the options.
 const Base = AbstractSnapshot as unknown as new (options: object) => AbstractSnapshot;
@@ -12,9 +11,9 @@ const Base = AbstractSnapshot as unknown as new (options: object) => AbstractSna
 export class LevelSnapshot extends Base {
   readonly state: HeldState;
 
-  constructor(target: Target, options: object) {
+  constructor(state: HeldState, options: object) {
     super(options);
-    this.state = new HeldState(target);
+    this.state = state;
   }
 
   async _close(): Promise<void> {

@@ -15,10 +15,15 @@ export interface OwnFork {
   release(): void;
 }
 
-/** An unnamed fork that ends when it is released. What goes wrong then concerns nobody any more: the pool is closed or poisoned. */
-export function forkOf(branch: Branch): OwnFork {
-  const fork = branch.pool.forkUnnamedSync(branch);
-  return { branch: fork, release: () => void branch.pool.release(fork).catch(() => {}) };
+/** An unnamed fork that ends when it is released. */
+export function* forkOf(branch: Branch): Job<OwnFork> {
+  const { pool } = branch;
+  return ownFork(yield* proceed({ wait: () => pool.forkUnnamed(branch), now: () => pool.forkUnnamedSync(branch) }));
+}
+
+/** What goes wrong when it is released concerns nobody any more: the pool is closed or poisoned. */
+function ownFork(fork: Branch): OwnFork {
+  return { branch: fork, release: () => void fork.pool.release(fork).catch(() => {}) };
 }
 
 /** Gives a branch the content of a fork of it; false if the branch has changed since the fork began. */
@@ -77,15 +82,15 @@ export class BranchTarget implements Target {
     return this.branch.runSync(operation);
   }
 
-  fork(): Fork {
+  *fork(): Job<Fork> {
     if (this.readOnly) return { root: this.root, release: () => {} };
-    const { branch, release } = forkOf(this.branch);
+    const { branch, release } = yield* forkOf(this.branch);
     return { root: branch.root, release };
   }
 
   *atomically<T>(work: (inner: Target) => Job<T>): Job<T> {
     for (;;) {
-      const fork = forkOf(this.branch);
+      const fork = yield* forkOf(this.branch);
       try {
         const result = yield* work(new BranchTarget(fork.branch, this.reads, this.writes));
         if (yield* adopt(this.branch, fork.branch)) return result;

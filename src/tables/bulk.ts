@@ -147,7 +147,7 @@ export function* countRows(target: Target, range: ResolvedRange): Job<number> {
   try {
     while (!cursor.ended) {
       if (!(yield* step(load))) {
-        cursor.hold();
+        yield* cursor.hold();
         yield* step(load);
       }
       count += cursor.leaf.left;
@@ -275,7 +275,7 @@ export function* readMany<Value>(
   keys: readonly Key[],
 ): Job<Array<Uint8Array | undefined>> {
   const { layout } = schema;
-  const fork = keys.length > STEP_KEYS && !target.readOnly ? target.fork() : undefined;
+  const fork = keys.length > STEP_KEYS && !target.readOnly ? yield* target.fork() : undefined;
   const found: Array<Uint8Array | undefined> = [];
   try {
     for (let at = 0; at < keys.length; at += STEP_KEYS) {

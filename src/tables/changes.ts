@@ -4,11 +4,13 @@
  */
 import { diff, type Side } from '../core/diff.ts';
 import type { Root, Store } from '../core/store.ts';
+import { ByreError } from '../errors.ts';
 import { type Job, step } from './job.ts';
 import { readValue } from './ops/cell.ts';
 import type { ResolvedRange } from './ops/range.ts';
 import type { Key } from './ops/tuple.ts';
 import type { Schema } from './schema.ts';
+import type { Target } from './target.ts';
 
 /** A row that one state has and the other has not, or not so. */
 export type RowChange<Value> =
@@ -64,6 +66,32 @@ export function* eachChange<Value>(
     if (changes.length > 0) give(changes);
     from = stretch.next;
   }
+}
+
+/** The changes of a range between two states that are held for the while. */
+export function* changesBetween<Value>(
+  schema: Schema<Value>,
+  before: Target,
+  after: Target,
+  range: Pick<ResolvedRange, 'from' | 'to'>,
+): Job<RowChange<Value>[]> {
+  const { store } = after;
+  if (before.store !== store) throw new ByreError('BAD_ARGUMENT', 'The two branches are of different pools');
+  const changes: RowChange<Value>[] = [];
+  const a = yield* before.fork();
+  try {
+    const b = yield* after.fork();
+    try {
+      yield* eachChange(schema, { store, a: a.root, b: b.root }, range, (some) => {
+        for (const change of some) changes.push(change);
+      });
+    } finally {
+      b.release();
+    }
+  } finally {
+    a.release();
+  }
+  return changes;
 }
 
 function changeOf<Value>(

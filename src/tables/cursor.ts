@@ -51,7 +51,7 @@ export class Cursor {
 
   /**
    * One operation: takes the next leaf's rows. Call it when {@link advance} returned false and {@link ended} is false. False
-   * means that nothing was taken, since more than a leaf is to be read: call {@link hold}, outside the operation, and again.
+   * means that nothing was taken, since more than a leaf is to be read: {@link hold}, and call it again.
    */
   load(): boolean {
     const { target, leaf } = this;
@@ -74,8 +74,8 @@ export class Cursor {
   }
 
   /** Holds the branch as it is now for the rest of the cursor. */
-  hold(): void {
-    this.fork ??= this.target.fork();
+  *hold(): Job<void> {
+    this.fork ??= yield* this.target.fork();
   }
 
   /** The present row's bytes, which may need another operation. */

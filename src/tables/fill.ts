@@ -29,7 +29,7 @@ export function* fillIndex<Value>(target: Target, schema: Schema<Value>, index: 
           yield* step(() => putEntry(target, schema, index, entry, primary));
       }
       if (!cursor.ended && !(yield* step(load))) {
-        cursor.hold();
+        yield* cursor.hold();
         yield* step(load);
       }
     }

@@ -4,8 +4,18 @@
  */
 import type { Root, Store } from '../core/store.ts';
 import { ByreError } from '../errors.ts';
-import type { Job } from './job.ts';
+import { type Job, runJobSync } from './job.ts';
 import type { Fork, Target } from './target.ts';
+
+/** Holds the state of a target as it is when the job gets there. */
+export function* hold(of: Target): Job<HeldState> {
+  return new HeldState(of, yield* of.fork());
+}
+
+/** {@link hold} for interfaces that cannot wait. On a device that can only wait it may throw, while a commit is being written. */
+export function holdNow(of: Target): HeldState {
+  return runJobSync(of, hold(of));
+}
 
 export class HeldState implements Target {
   readonly store: Store;
@@ -14,10 +24,10 @@ export class HeldState implements Target {
   private readonly of: Target;
   private readonly held: Fork;
 
-  constructor(of: Target) {
+  constructor(of: Target, held: Fork) {
     this.of = of;
     this.store = of.store;
-    this.held = of.fork();
+    this.held = held;
   }
 
   get root(): Root {
@@ -32,7 +42,8 @@ export class HeldState implements Target {
     return this.of.runSync(operation);
   }
 
-  fork(): Fork {
+  /** It holds already. */
+  *fork(): Job<Fork> {
     return { root: this.root, release: () => {} };
   }
 

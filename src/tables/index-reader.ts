@@ -72,7 +72,7 @@ export class TableIndex<Value> {
 
   private *first(entry: Key): Job<Value | undefined> {
     const cursor = yield* this.open({ gte: entry, lte: entry, limit: 1 });
-    cursor.hold();
+    yield* cursor.hold();
     try {
       while (!cursor.ended) {
         if (cursor.advance()) return yield* this.row(cursor, yield* this.primaryKey(cursor));

@@ -27,6 +27,7 @@ export { type ShownKey, showKey } from './show.ts';
 export type { BatchOperation, Table, TableOptions } from './table.ts';
 export {
   beginTransaction,
+  beginTransactionSync,
   type Durability,
   type Isolation,
   type Savepoint,

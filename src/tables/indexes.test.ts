@@ -9,7 +9,7 @@ import { openOnSync, type Pool } from '../pool/pool.ts';
 import { targetOf } from './branch-target.ts';
 import { IndexLayout, TableLayout } from './ops/layout.ts';
 import { Table } from './table.ts';
-import { beginTransaction } from './transaction.ts';
+import { beginTransactionSync } from './transaction.ts';
 
 interface Person {
   name?: string;
@@ -90,8 +90,8 @@ describe('indexes', () => {
     await expect(people.put(9, { email: 'ada@x' })).rejects.toEqual(taken);
     people.putSync(1, { email: 'ada@x', name: 'Ada L.' });
     expect(people.checkSync()).toEqual([]);
-    const one = beginTransaction(branch, { durability: 'none' });
-    const other = beginTransaction(branch, { durability: 'none' });
+    const one = beginTransactionSync(branch, { durability: 'none' });
+    const other = beginTransactionSync(branch, { durability: 'none' });
     one.table<Person>('people').putSync(10, { email: 'new' });
     other.table<Person>('people').putSync(11, { email: 'new' });
     one.commitSync();

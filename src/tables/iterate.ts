@@ -25,7 +25,7 @@ export function* iterateSync<Item>(
   const cursor = runJobSync(target, open);
   const load = () => cursor.load();
   const worked = 'make' in shape;
-  if (worked && !cursor.ended) cursor.hold();
+  if (worked && !cursor.ended) runJobSync(target, cursor.hold());
   try {
     while (!cursor.ended) {
       if (worked) while (cursor.advance()) yield runJobSync(target, shape.make(cursor));
@@ -34,7 +34,7 @@ export function* iterateSync<Item>(
         while (cursor.advance()) yield shape.item(cursor, cursor.leaf.value() ?? runJobSync(target, cursor.value()));
       }
       if (!cursor.ended && !target.runSync(load)) {
-        cursor.hold();
+        runJobSync(target, cursor.hold());
         target.runSync(load);
       }
     }
@@ -51,7 +51,7 @@ export async function* iterate<Item>(
   const cursor = await runJob(target, open);
   const load = () => cursor.load();
   const worked = 'make' in shape;
-  if (worked && !cursor.ended) cursor.hold();
+  if (worked && !cursor.ended) await runJob(target, cursor.hold());
   try {
     while (!cursor.ended) {
       if (worked) while (cursor.advance()) yield await runJob(target, shape.make(cursor));
@@ -61,7 +61,7 @@ export async function* iterate<Item>(
           yield shape.item(cursor, cursor.leaf.value() ?? (await runJob(target, cursor.value())));
       }
       if (!cursor.ended && !(await target.run(load))) {
-        cursor.hold();
+        await runJob(target, cursor.hold());
         await target.run(load);
       }
     }

@@ -87,7 +87,10 @@ function targetOn(store: Store, root: Root): Target {
     recordChanged: () => {},
     run: never,
     runSync: never,
-    fork: () => ({ root, release: () => {} }),
+    // Nobody else sees the tree, so there is nothing to hold.
+    *fork() {
+      return { root, release: () => {} };
+    },
     atomically: (work) => work(target),
   };
   return target;

@@ -6,7 +6,8 @@
 
 import { has } from '../core/tree.ts';
 import { ByreError } from '../errors.ts';
-import { BranchTarget } from './branch-target.ts';
+import type { Branch } from '../pool/branch.ts';
+import { BranchTarget, targetOf } from './branch-target.ts';
 import {
   clearRows,
   countRows,
@@ -18,11 +19,12 @@ import {
   readMany,
   writeBatch,
 } from './bulk.ts';
+import { changesBetween, type RowChange } from './changes.ts';
 import { checkTable, type TableProblem } from './check.ts';
 import type { Codec, CodecName } from './codec.ts';
 import { resolveCodec } from './codec.ts';
 import { Cursor } from './cursor.ts';
-import { HeldState } from './held.ts';
+import { hold } from './held.ts';
 import { TableIndex } from './index-reader.ts';
 import { iterate, iterateSync, type Shape } from './iterate.ts';
 import { type Job, runJob, runJobSync } from './job.ts';
@@ -214,6 +216,18 @@ export class Table<Value> {
   }
 
   /**
+   * What would turn the rows of another state, such as a snapshot, into those of this branch; in order. Cost goes with what
+   * differs.
+   */
+  async changesSince(before: Branch, range: Bounds = {}): Promise<RowChange<Value>[]> {
+    return this.wait(this.compare(before, range));
+  }
+
+  changesSinceSync(before: Branch, range: Bounds = {}): RowChange<Value>[] {
+    return this.now(this.compare(before, range));
+  }
+
+  /**
    * The changes of a range from now on, in batches of rows, whoever makes them: this handle, a transaction, a merge, a rollback.
    * A transaction's table has no feed.
    */
@@ -333,8 +347,13 @@ export class Table<Value> {
     return changes;
   }
 
+  private *compare(before: Branch, range: Bounds): Job<RowChange<Value>[]> {
+    if (!this.checked) yield* this.meet();
+    return yield* changesBetween(this.schema, targetOf(before), this.target, this.resolve(range));
+  }
+
   private *verified(): Job<TableProblem[]> {
-    const state = new HeldState(this.target);
+    const state = yield* hold(this.target);
     try {
       return yield* checkTable(state, this.schema);
     } finally {

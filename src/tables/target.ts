@@ -14,8 +14,8 @@ export interface Fork {
 }
 
 export interface Target extends Runner {
-  /** Holds the root as it is now. Never within an operation. */
-  fork(): Fork;
+  /** Holds the root as it is when the job gets there. */
+  fork(): Job<Fork>;
   /**
    * Work of many operations that happens as a whole or not at all. The work may be done more than once, on a target of its own
    * each time, if the branch changes meanwhile.

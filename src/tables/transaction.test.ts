@@ -9,7 +9,7 @@ import { openPoolSync } from '../pool/open-pool.ts';
 import { openOnSync, type Pool } from '../pool/pool.ts';
 import { targetOf } from './branch-target.ts';
 import { Table } from './table.ts';
-import { beginTransaction, transaction, transactionSync } from './transaction.ts';
+import { beginTransactionSync, transaction, transactionSync } from './transaction.ts';
 
 let pool: Pool;
 let branch: Branch;
@@ -60,7 +60,7 @@ describe('transactions', () => {
   });
 
   test('a conflict names the keys, and nothing of the transaction happens', async () => {
-    const tx = beginTransaction(branch, { durability: 'none' });
+    const tx = beginTransactionSync(branch, { durability: 'none' });
     tx.table('users').putSync('ada', 'A');
     tx.table('users').putSync(['new', 1], 'N');
     tx.table('orders').putSync(5, 5);
@@ -115,26 +115,26 @@ describe('transactions', () => {
   });
 
   test('savepoints are nested forks', () => {
-    const tx = beginTransaction(branch, { durability: 'none' });
+    const tx = beginTransactionSync(branch, { durability: 'none' });
     const mine = tx.table<string>('users');
     mine.putSync('a', '1');
-    const first = tx.savepoint();
+    const first = tx.savepointSync();
     mine.putSync('b', '2');
-    const second = tx.savepoint();
+    const second = tx.savepointSync();
     mine.putSync('c', '3');
-    second.rollback();
+    second.rollbackSync();
     expect([...mine.keysSync()]).toEqual(['a', 'ada', 'b']);
     mine.putSync('d', '4');
-    second.rollback();
+    second.rollbackSync();
     expect([...mine.keysSync()]).toEqual(['a', 'ada', 'b']);
     mine.putSync('e', '5');
     second.release();
-    expect(() => second.rollback()).toThrow(expect.objectContaining({ code: 'CLOSED' }));
+    expect(() => second.rollbackSync()).toThrow(expect.objectContaining({ code: 'CLOSED' }));
     expect([...mine.keysSync()]).toEqual(['a', 'ada', 'b', 'e']);
-    first.rollback();
+    first.rollbackSync();
     expect([...mine.keysSync()]).toEqual(['a', 'ada']);
     mine.putSync('f', '6');
-    tx.savepoint();
+    tx.savepointSync();
     mine.putSync('g', '7');
     users.putSync('z', 'elsewhere');
     tx.commitSync();
@@ -143,7 +143,7 @@ describe('transactions', () => {
 
   test('batches and ranges inside a transaction are part of it', () => {
     orders.batchSync(Array.from({ length: 500 }, (_, key) => ({ type: 'put', key, value: key })));
-    const tx = beginTransaction(branch, { durability: 'none' });
+    const tx = beginTransactionSync(branch, { durability: 'none' });
     const mine = tx.table<number>('orders');
     expect(mine.deleteRangeSync({ gte: 100 })).toBe(400);
     mine.batchSync(Array.from({ length: 100 }, (_, key) => ({ type: 'put', key: key + 1000, value: key })));
@@ -152,7 +152,7 @@ describe('transactions', () => {
     users.putSync('bo', 'Bo');
     tx.commitSync();
     expect(orders.countSync()).toBe(200);
-    const late = beginTransaction(branch, { durability: 'none' });
+    const late = beginTransactionSync(branch, { durability: 'none' });
     late.table<number>('orders').deleteRangeSync({ lt: 10 });
     orders.putSync(5, -5);
     expect(() => late.commitSync()).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
@@ -160,7 +160,7 @@ describe('transactions', () => {
 
   test('large values go over as they are', () => {
     const blobs = new Table<Uint8Array>(targetOf(branch), 'blobs', { values: 'bytes' });
-    const tx = beginTransaction(branch, { durability: 'none' });
+    const tx = beginTransactionSync(branch, { durability: 'none' });
     const mine = tx.table<Uint8Array>('blobs', { values: 'bytes' });
     mine.putSync('x', new Uint8Array(300_000).fill(7));
     users.putSync('bo', 'Bo');
@@ -170,7 +170,7 @@ describe('transactions', () => {
 
   test('indexes made and rows written at once conflict', () => {
     orders.putSync(1, 1);
-    const tx = beginTransaction(branch, { durability: 'none' });
+    const tx = beginTransactionSync(branch, { durability: 'none' });
     tx.table<number>('orders').putSync(2, 2);
     orders.createIndexSync('byAmount', { on: 'amount' });
     expect(() => tx.commitSync()).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
@@ -206,11 +206,11 @@ describe('transactions', () => {
 
   test('refuses options that it does not know', async () => {
     const refused = expect.objectContaining({ code: 'BAD_ARGUMENT' });
-    expect(() => beginTransaction(branch, { isolation: 'none' as never })).toThrow(refused);
-    expect(() => beginTransaction(branch, { retry: 1 } as never)).toThrow(refused);
+    expect(() => beginTransactionSync(branch, { isolation: 'none' as never })).toThrow(refused);
+    expect(() => beginTransactionSync(branch, { retry: 1 } as never)).toThrow(refused);
     await expect(transaction(branch, () => 1, { retries: -1 })).rejects.toEqual(refused);
     const snapshot = pool.snapshotSync('main', 's');
-    expect(() => beginTransaction(snapshot)).toThrow(expect.objectContaining({ code: 'READ_ONLY' }));
+    expect(() => beginTransactionSync(snapshot)).toThrow(expect.objectContaining({ code: 'READ_ONLY' }));
   });
 
   test('leave nothing behind', async () => {
@@ -218,10 +218,10 @@ describe('transactions', () => {
     pool.commitSync();
     const before = pool.space().usedBytes;
     for (let i = 0; i < 200; i++) {
-      const tx = beginTransaction(branch, { durability: 'none' });
-      const save = tx.savepoint();
+      const tx = beginTransactionSync(branch, { durability: 'none' });
+      const save = tx.savepointSync();
       tx.table('users').putSync('ada', `${i}`);
-      if (i % 3 === 0) save.rollback();
+      if (i % 3 === 0) save.rollbackSync();
       if (i % 2 === 0) tx.abort();
       else tx.commitSync();
     }

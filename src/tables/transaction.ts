@@ -33,7 +33,8 @@ const MAX_CONFLICTS = 100;
 /** A moment of a transaction to go back to. */
 export interface Savepoint {
   /** Undoes all that was written since; the savepoint stays. */
-  rollback(): void;
+  rollback(): Promise<void>;
+  rollbackSync(): void;
   /** Forgets the savepoint; what was written stays. */
   release(): void;
 }
@@ -48,13 +49,11 @@ export class Transaction {
   private readonly durability: Durability;
   private ended = false;
 
-  /** For `beginTransaction`. */
-  constructor(into: Branch, { isolation = 'snapshot', durability = 'group' }: TransactionOptions) {
-    if (into.readOnly)
-      throw new ByreError('READ_ONLY', 'A snapshot, or a pool opened for reading, has no transactions');
+  /** For `beginTransaction`; `fork` is one of `into`. */
+  constructor(into: Branch, fork: OwnFork, { isolation = 'snapshot', durability = 'group' }: TransactionOptions) {
     this.into = into;
     this.durability = durability;
-    this.forks = [forkOf(into)];
+    this.forks = [fork];
     this.reads = isolation === 'serializable' ? new ReadSet() : undefined;
     this.target = new BranchTarget(this.forks[0].branch, this.reads, this.writes);
   }
@@ -71,31 +70,43 @@ export class Transaction {
   }
 
   /** A moment to go back to. What was read and written since still counts at the commit. */
-  savepoint(): Savepoint {
+  savepoint(): Promise<Savepoint> {
+    return runJob(this.into, this.save());
+  }
+
+  savepointSync(): Savepoint {
+    return runJobSync(this.into, this.save());
+  }
+
+  private *save(): Job<Savepoint> {
     this.checkOpen();
-    const depth = this.forks.length;
-    let valid = this.push();
+    const { into, forks } = this;
+    const depth = forks.length;
+    let valid = yield* this.push();
     const check = () => {
       this.checkOpen();
-      if (this.forks[depth] === valid) return;
+      if (forks[depth] === valid) return;
       throw new ByreError('CLOSED', 'The savepoint was released, or an earlier one was gone back to');
     };
+    const push = () => this.push();
+    function* rollback(): Job<void> {
+      check();
+      for (const fork of forks.splice(depth)) fork.release();
+      valid = yield* push();
+    }
     return {
-      rollback: () => {
-        check();
-        for (const fork of this.forks.splice(depth)) fork.release();
-        valid = this.push();
-      },
+      rollback: () => runJob(into, rollback()),
+      rollbackSync: () => runJobSync(into, rollback()),
       release: () => {
         check();
         // Its fork stays until the commit folds it into the one before: releasing must not wait.
-        valid = this.forks[depth - 1];
+        valid = forks[depth - 1];
       },
     };
   }
 
-  private push(): OwnFork {
-    const fork = forkOf(this.forks[this.forks.length - 1].branch);
+  private *push(): Job<OwnFork> {
+    const fork = yield* forkOf(this.forks[this.forks.length - 1].branch);
     this.forks.push(fork);
     this.target.moveTo(fork.branch);
     return fork;
@@ -147,7 +158,7 @@ export class Transaction {
     if (own.root.page === baseOf(own).page) return false;
     for (;;) {
       if (yield* adopt(into, own)) return true;
-      const work = forkOf(into);
+      const work = yield* forkOf(into);
       try {
         this.refuse(yield* this.changedBesides(own, work.branch));
         yield* this.apply(own, work.branch);
@@ -209,9 +220,19 @@ function baseOf(fork: Branch): Root {
   return base;
 }
 
-export function beginTransaction(branch: Branch, given: TransactionOptions = {}): Transaction {
+function* begin(branch: Branch, given: TransactionOptions): Job<Transaction> {
   checkOptions(given);
-  return new Transaction(branch, given);
+  if (branch.readOnly)
+    throw new ByreError('READ_ONLY', 'A snapshot, or a pool opened for reading, has no transactions');
+  return new Transaction(branch, yield* forkOf(branch), given);
+}
+
+export function beginTransaction(branch: Branch, given: TransactionOptions = {}): Promise<Transaction> {
+  return runJob(branch, begin(branch, given));
+}
+
+export function beginTransactionSync(branch: Branch, given: TransactionOptions = {}): Transaction {
+  return runJobSync(branch, begin(branch, given));
 }
 
 /** Runs `work` in a transaction and commits it; an error aborts it and is passed on. */
@@ -220,9 +241,8 @@ export async function transaction<T>(
   work: (transaction: Transaction) => Promise<T> | T,
   given: TransactionOptions = {},
 ): Promise<T> {
-  checkOptions(given);
   for (let left = given.retries ?? 0; ; left--) {
-    const one = new Transaction(branch, given);
+    const one = await beginTransaction(branch, given);
     try {
       const result = await work(one);
       await one.commit();
@@ -240,9 +260,8 @@ export function transactionSync<T>(
   work: (transaction: Transaction) => T,
   given: TransactionOptions = {},
 ): T {
-  checkOptions(given);
   for (let left = given.retries ?? 0; ; left--) {
-    const one = new Transaction(branch, given);
+    const one = beginTransactionSync(branch, given);
     try {
       const result = work(one);
       if (typeof (result as { then?: unknown } | undefined)?.then === 'function') {

@@ -66,25 +66,45 @@ describe('watch', () => {
   });
 
   test('ends by break, by its signal, and while it waits', async () => {
-    const before = pool.space().usedBytes;
+    const ballast = tableOf<string>(branch, 'ballast');
+    for (let i = 0; i < 300; i++) ballast.putSync(i, 'x'.repeat(1500));
     const controller = new AbortController();
     const feed = table.watch({ signal: controller.signal });
     const waiting = feed.next();
     controller.abort();
     expect((await waiting).done).toBe(true);
     expect((await table.watch({ signal: AbortSignal.abort() }).next()).done).toBe(true);
-    for await (const changes of tapped(table.watch())) {
+    for await (const changes of tapped(ballast.watch())) {
       expect(changes).toHaveLength(1);
       break;
     }
-    table.clearSync();
+    ballast.clearSync();
     await pool.commit();
     await pool.commit();
-    expect(pool.space().usedBytes).toBeLessThan(before);
-    function tapped(one: ReturnType<typeof table.watch>) {
-      table.putSync(1, -1);
+    expect(pool.space().usedBytes).toBeLessThan(300_000);
+    function tapped(one: ReturnType<typeof ballast.watch>) {
+      ballast.putSync(1, 'y');
       return one;
     }
+  });
+
+  test('changes between two states, at a cost of what differs', async () => {
+    const before = pool.snapshotSync('main', 'before');
+    expect(table.changesSinceSync(before)).toEqual([]);
+    table.putSync(5, -5);
+    table.deleteSync(1500);
+    table.putSync(9000, 9);
+    tableOf(branch, 'other').putSync(5, 5);
+    expect(table.changesSinceSync(before)).toEqual([
+      { type: 'change', key: 5, value: -5, before: 5 },
+      { type: 'delete', key: 1500, before: 1500 },
+      { type: 'insert', key: 9000, value: 9 },
+    ]);
+    expect(await table.changesSince(before, { gt: 5, lte: 1500 })).toHaveLength(1);
+    expect(tableOf<number>(before, 't').changesSinceSync(branch, { gt: 1500 })).toEqual([
+      { type: 'delete', key: 9000, before: 9 },
+    ]);
+    expect(tableOf(branch, 'other').changesSinceSync(before)).toEqual([{ type: 'insert', key: 5, value: 5 }]);
   });
 
   test('a replica that follows a feed is the table', async () => {

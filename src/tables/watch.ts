@@ -22,18 +22,18 @@ export class Feed<Value> implements AsyncIterableIterator<RowChange<Value>[], vo
   private readonly range: ResolvedRange;
   private readonly bell = new Bell();
   private readonly stop: () => void;
-  /** The state that was told about last; undefined once the feed has ended. */
-  private told: Fork | undefined;
+  /** The state that was told about last. */
+  private told: Promise<Fork>;
   private readonly pending: RowChange<Value>[][] = [];
-  private comparing = false;
-  /** Calls of `next` are answered in turn. */
+  private ended = false;
+  /** What has been asked for so far: one thing is done after another. */
   private turn: Promise<unknown> = Promise.resolve();
 
   constructor(target: BranchTarget, schema: Schema<Value>, range: ResolvedRange, signal?: AbortSignal) {
     this.target = target;
     this.schema = schema;
     this.range = range;
-    this.told = target.fork();
+    this.told = this.holdNow();
     const unlisten = target.branch.onChange(() => this.bell.ring());
     const end = () => this.end();
     signal?.addEventListener('abort', end);
@@ -52,6 +52,7 @@ export class Feed<Value> implements AsyncIterableIterator<RowChange<Value>[], vo
 
   async return(): Promise<IteratorResult<RowChange<Value>[], void>> {
     this.end();
+    await this.turn;
     return { done: true, value: undefined };
   }
 
@@ -59,26 +60,33 @@ export class Feed<Value> implements AsyncIterableIterator<RowChange<Value>[], vo
     return this;
   }
 
+  private holdNow(): Promise<Fork> {
+    const held = runJob(this.target, this.target.fork());
+    // Whoever needs it is told; nobody may.
+    held.catch(() => {});
+    return held;
+  }
+
   private async take(): Promise<IteratorResult<RowChange<Value>[], void>> {
     for (;;) {
+      if (this.ended) return { done: true, value: undefined };
       const batch = this.pending.shift();
       if (batch !== undefined) return { done: false, value: batch };
-      if (this.told === undefined) return { done: true, value: undefined };
       await this.bell.rung();
-      if (this.told !== undefined) await this.compare(this.told);
+      if (!this.ended) await this.compare();
     }
   }
 
   /** Works out what differs between the state told about and the present one, which takes its place. */
-  private async compare(told: Fork): Promise<void> {
+  private async compare(): Promise<void> {
     const { target, schema, range } = this;
-    const now = target.fork();
+    const told = await this.told;
+    const now = await this.holdNow();
     if (now.root.page === told.root.page) {
       now.release();
       return;
     }
-    this.told = now;
-    this.comparing = true;
+    this.told = Promise.resolve(now);
     try {
       const states = { store: target.store, a: told.root, b: now.root };
       await runJob(
@@ -86,19 +94,18 @@ export class Feed<Value> implements AsyncIterableIterator<RowChange<Value>[], vo
         eachChange(schema, states, range, (changes) => this.pending.push(changes)),
       );
     } finally {
-      this.comparing = false;
       told.release();
-      if (this.told !== now) now.release();
     }
   }
 
   private end(): void {
-    const { told } = this;
-    this.told = undefined;
+    if (this.ended) return;
+    this.ended = true;
     this.stop();
     this.bell.ring();
-    // A comparison that is under way still reads it, and releases it at its end.
-    if (told !== undefined && !this.comparing) told.release();
+    // After a comparison that is under way: that still reads it.
+    const release = async () => (await this.told).release();
+    this.turn = this.turn.then(release).catch(() => {});
   }
 }
 

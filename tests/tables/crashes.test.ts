@@ -62,11 +62,11 @@ describe.each(['snapshot', 'serializable'] as const)('crashes, %s', (isolation) 
     const branch = await pool.branch('main');
     const acknowledged: Acknowledged = new Map();
     let begun = 0;
-    const begin = (): Session => {
+    const begin = async (): Promise<Session> => {
       const name = `T${++begun}`;
       let wrote = false;
       const durability = begun % 3 === 0 ? 'none' : 'group';
-      const transaction = beginTransaction(branch, { isolation, durability });
+      const transaction = await beginTransaction(branch, { isolation, durability });
       const table = transaction.table<number[]>('lists');
       const read = async (key: string) => (await table.get(key)) ?? [];
       return {

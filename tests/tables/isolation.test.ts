@@ -69,7 +69,8 @@ async function runInterleaving(
   const transactions = new Map<string, Transaction>();
   for (const [at, step] of steps.entries()) {
     between();
-    if ('begin' in step) transactions.set(step.by, beginTransaction(branch, { isolation: level, durability: 'none' }));
+    if ('begin' in step)
+      transactions.set(step.by, await beginTransaction(branch, { isolation: level, durability: 'none' }));
     else {
       try {
         await runStep(transactions.get(step.by)!, level, step);
@@ -97,9 +98,9 @@ describe.each(levels)('Hermitage, %s', (level) => {
 });
 
 /** Lists in rows; every append reads the row and writes it, as a program would. */
-function sessionsOn(branch: Branch, level: Level): () => Session {
-  return () => {
-    const transaction = beginTransaction(branch, { isolation: level, durability: 'none' });
+function sessionsOn(branch: Branch, level: Level): () => Promise<Session> {
+  return async () => {
+    const transaction = await beginTransaction(branch, { isolation: level, durability: 'none' });
     const table = transaction.table<number[]>('lists');
     const read = async (key: string) => (await table.get(key)) ?? [];
     return {
