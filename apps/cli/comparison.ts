@@ -7,7 +7,6 @@ import { ByreError } from '../../src/errors.ts';
 import type { Attributes } from '../../src/files/ops/attributes.ts';
 import { compareTrees, type FileChange as TreeChange } from '../../src/files/ops/compare.ts';
 import type { Job } from '../../src/files/ops/job.ts';
-import type { Tree } from '../../src/files/ops/view.ts';
 import type { FileChange } from '../../src/host/changes.ts';
 import { type ByteString, nameOfBytes } from '../../src/host/names.ts';
 import type { Branch } from '../../src/pool/branch.ts';
@@ -17,35 +16,42 @@ import { joinNames } from './shown.ts';
 
 const TURN_MS = 12;
 
-/** A state that stays as it is, and a branch that runs operations on it. */
-export interface Held {
-  readonly tree: Tree;
-  readonly branch: Branch;
+/** A handle that shows an old state, which the branch remembers, as a snapshot of it would. */
+function stateOf(branch: Branch, root: Branch['root']): Branch {
+  const state: Branch = Object.create(branch, {
+    root: { value: root },
+    readOnly: { value: true },
+    face: { value: <T>(make: (branch: Branch) => T): T => make(state) },
+  });
+  return state;
 }
 
-/** Runs `work` on states that nobody else writes. `base` in place of a name: what the other branch began with. */
+/**
+ * Runs `work` on two states that nobody else writes. `from` undefined: what `to` began with, or the state of the other branch that
+ * it last took in.
+ */
 export async function hold<T>(
   pool: Pool,
   from: string | undefined,
   to: string,
-  work: (before: Held, after: Held) => Promise<T>,
+  work: (before: Branch, after: Branch) => Promise<T>,
 ): Promise<T> {
-  const held: Branch[] = [];
-  const take = async (name: string): Promise<Held> => {
+  const forks: Branch[] = [];
+  const take = async (name: string): Promise<Branch> => {
     const branch = await pool.branch(name);
-    if (pool.readOnly || branch.kind === 'snapshot') return { tree: branch, branch };
+    if (branch.readOnly) return branch;
     const fork = await pool.forkUnnamed(branch);
-    held.push(fork);
-    return { tree: fork, branch: fork };
+    forks.push(fork);
+    return fork;
   };
   try {
-    const after = await take(to);
-    if (from !== undefined) return await work(await take(from), after);
+    if (from !== undefined) return await work(await take(from), await take(to));
     const branch = await pool.branch(to);
-    if (branch.base === undefined) throw new ByreError('NO_COMMON_BASE', `'${to}' was not forked from anything`);
-    return await work({ tree: { store: branch.store, root: branch.base }, branch }, after);
+    const { base } = branch;
+    if (base === undefined) throw new ByreError('NO_COMMON_BASE', `'${to}' was not forked from anything`);
+    return await work(stateOf(branch, base), await take(to));
   } finally {
-    for (const fork of held) await pool.release(fork);
+    for (const fork of forks) await pool.release(fork);
   }
 }
 
@@ -104,8 +110,8 @@ function shownChange(change: TreeChange): FileChange {
 }
 
 /** All changes, in order of their paths. */
-export async function compare(session: Session, before: Held, after: Held): Promise<FileChange[]> {
-  return (await finish(session, after.branch, compareTrees(before.tree, after.tree))).map(shownChange);
+export async function compare(session: Session, before: Branch, after: Branch): Promise<FileChange[]> {
+  return (await finish(session, after, compareTrees(before, after))).map(shownChange);
 }
 
 /** Those at a path or below it, whether they came from there or went there. */

@@ -1,6 +1,6 @@
 /**
  * The world of a command that runs in a process of its own: its streams, its terminal, its signals.
- * Only `main.ts` may use it; everything else takes what it needs from the session.
+ * Nobody but `main.ts` may use it; everything else must take what it needs from the session.
  */
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';

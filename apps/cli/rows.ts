@@ -36,7 +36,7 @@ export async function openTable(pool: Pool, target: Target, values?: string): Pr
   };
 }
 
-function codecFor(name: string): 'json' | 'text' | 'bytes' | Codec<unknown> {
+export function codecFor(name: string): 'json' | 'text' | 'bytes' | Codec<unknown> {
   if (name === 'json' || name === 'text' || name === 'bytes') return name;
   return { name, encode: (value) => value as Uint8Array, decode: (bytes) => bytes };
 }

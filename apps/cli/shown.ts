@@ -1,6 +1,6 @@
 /**
  * Names and files as they are shown to people, and in JSON.
- * Nothing that comes out of a pool may reach a terminal by other ways: a name can hold what rules terminals.
+ * What comes out of a pool must not reach a terminal by other ways: a name can hold what rules terminals.
  */
 import type { Attributes } from '../../src/files/ops/attributes.ts';
 import { byteString, nameOfBytes, showName } from '../../src/host/names.ts';

@@ -1,6 +1,6 @@
 /**
  * Standard output and error written at once, and input that ends when the command is interrupted.
- * Nothing else may write to these descriptors while a command runs. A reader that is slow holds the process up: that is wanted.
+ * Callers must not write to these descriptors by other means while a command runs. A reader that is slow holds the process up: that is wanted.
  */
 import { writeSync } from 'node:fs';
 

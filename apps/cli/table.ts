@@ -1,6 +1,6 @@
 /**
  * Every command by name, in the order of the help, each imported when it is called.
- * Nothing else may list commands; a name here is the name in the command's own file.
+ * Commands must not be listed anywhere else; a name here is the name in the command's own file.
  */
 import type { Command } from './command.ts';
 
@@ -47,6 +47,7 @@ export const groups: readonly Group[] = [
       { name: 'fork', load: async () => (await import('./commands/fork.ts')).fork },
       { name: 'snapshot', load: async () => (await import('./commands/fork.ts')).snapshot },
       { name: 'diff', load: async () => (await import('./commands/diff.ts')).diff },
+      { name: 'merge', load: async () => (await import('./commands/merge.ts')).merge },
       { name: 'rollback', load: async () => (await import('./commands/rollback.ts')).rollback },
       { name: 'rename', load: async () => (await import('./commands/rename.ts')).rename },
       { name: 'drop', load: async () => (await import('./commands/drop.ts')).drop },

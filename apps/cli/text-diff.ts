@@ -3,7 +3,6 @@
  */
 import { getAttributes } from '../../src/files/ops/attributes.ts';
 import { read } from '../../src/files/ops/content.ts';
-import type { Tree } from '../../src/files/ops/view.ts';
 import { unifiedDiff } from '../../src/files/text.ts';
 import type { FileChange } from '../../src/host/changes.ts';
 import { showName } from '../../src/host/names.ts';
@@ -14,19 +13,13 @@ import type { Pool } from '../../src/pool/pool.ts';
 const LONGEST_TEXT_BYTES = 4 * 1024 * 1024;
 const NOTHING = new Uint8Array(0);
 
-/** A state, and a branch that runs operations on it. */
-export interface Readable {
-  readonly tree: Tree;
-  readonly branch: Pick<Branch, 'runSync'>;
-}
-
-function contentOf({ tree: view, branch }: Readable, inode: number): Uint8Array | undefined {
-  const { size } = branch.runSync(() => getAttributes(view, inode));
+function contentOf(branch: Branch, inode: number): Uint8Array | undefined {
+  const { size } = branch.runSync(() => getAttributes(branch, inode));
   if (size > LONGEST_TEXT_BYTES) return undefined;
   const bytes = new Uint8Array(size);
   for (let at = 0; at < size; ) {
     const from = at;
-    const length = branch.runSync(() => read(view, inode, from, bytes.subarray(from)));
+    const length = branch.runSync(() => read(branch, inode, from, bytes.subarray(from)));
     if (length === 0) break;
     at += length;
   }
@@ -41,14 +34,13 @@ export function showText(
   changes: readonly FileChange[],
   write: (text: string | Uint8Array) => void,
 ): void {
-  const [old, fresh] = [pool.branchSync(before), pool.branchSync(after)];
-  showTextOf({ tree: old, branch: old }, { tree: fresh, branch: fresh }, changes, write);
+  showTextOf(pool.branchSync(before), pool.branchSync(after), changes, write);
 }
 
 /** {@link showText} of any two states. */
 export function showTextOf(
-  old: Readable,
-  fresh: Readable,
+  old: Branch,
+  fresh: Branch,
   changes: readonly FileChange[],
   write: (text: string | Uint8Array) => void,
 ): void {

@@ -1,15 +1,17 @@
 /**
- * `byre diff`: what differs between the files of two branches or snapshots.
+ * `byre diff`: what differs between the files and the tables of two branches or snapshots.
  * It reads and never writes; time goes with what differs, not with what the branches hold.
  */
 import { isQuiet } from '../../../src/host/changes.ts';
 import { byteString, bytesOfName } from '../../../src/host/names.ts';
+import type { Branch } from '../../../src/pool/branch.ts';
 import { takePositionals } from '../arguments.ts';
 import { changeLine, changeLines, changesAsJson, summaryLine } from '../changes-text.ts';
 import type { Command } from '../command.ts';
-import { compare, type Held, hold, within } from '../comparison.ts';
+import { compare, hold, within } from '../comparison.ts';
 import { type Colour, painter } from '../paint.ts';
 import { withPool } from '../pool.ts';
+import { compareRows, rowLines, rowSummary, rowsAsJson, type TableChanges } from '../row-changes.ts';
 import { type Session, Status, usage, writeJson } from '../session.ts';
 import { parseTarget } from '../target.ts';
 import { DEFAULT_BRANCH } from '../targets.ts';
@@ -21,7 +23,7 @@ const lineColours: Readonly<Record<string, Colour>> = { '+': 'green', '-': 'red'
 const markColours: Readonly<Record<string, Colour>> = { '+': 'green', '-': 'red', '~': 'yellow', '>': 'cyan' };
 
 /** Unified text; on a terminal with colours, and with nothing in it that rules terminals. */
-function writeText(session: Session, before: Held, after: Held, changes: Changes): void {
+function writeText(session: Session, before: Branch, after: Branch, changes: Changes): void {
   if (session.columns === undefined) {
     showTextOf(before, after, changes, (text) => session.write(text));
     return;
@@ -36,7 +38,7 @@ function writeText(session: Session, before: Held, after: Held, changes: Changes
   });
 }
 
-function write(session: Session, before: Held, after: Held, changes: Changes): void {
+function write(session: Session, before: Branch, after: Branch, changes: Changes, rows: readonly TableChanges[]): void {
   const { text, summary, names, null: zero } = session.values;
   const shown = changes.filter((change) => !isQuiet(change));
   if (text === true) writeText(session, before, after, changes);
@@ -45,10 +47,13 @@ function write(session: Session, before: Held, after: Held, changes: Changes): v
     for (const { path } of shown) session.write(Buffer.concat([bytesOfName(path), Buffer.from(end)]));
   } else {
     const paint = painter(session);
-    const lines = summary === true ? changeLines(changes) : shown.map(changeLine);
-    for (const line of lines)
-      session.write(`${paint(line.slice(0, 1), markColours[line.slice(0, 1)])}${line.slice(1)}\n`);
-    if (summary === true) session.write(`${summaryLine(changes)}\n`);
+    const isShort = summary === true;
+    const lines = isShort ? changeLines(changes) : shown.map(changeLine);
+    for (const line of [...lines, ...(isShort ? rowSummary(rows) : rowLines(rows))]) {
+      const mark = line.slice(0, 1);
+      session.write(`${paint(mark, markColours[mark])}${line.slice(1)}\n`);
+    }
+    if (isShort && (shown.length > 0 || rows.length === 0)) session.write(`${summaryLine(changes)}\n`);
   }
 }
 
@@ -63,13 +68,15 @@ async function run(session: Session): Promise<number> {
   const name = to.branch ?? DEFAULT_BRANCH;
   return await withPool(session, { mode: 'read', targets }, (pool) =>
     hold(pool, sinceFork ? undefined : from, name, async (before, after) => {
-      const [path = '/'] = paths;
-      const changes = within(await compare(session, before, after), byteString(path));
-      const isSame = changes.every(isQuiet);
+      const [path] = paths;
+      const changes = within(await compare(session, before, after), byteString(path ?? '/'));
+      // A path names files; tables have none.
+      const rows = path === undefined ? await compareRows(before, after) : [];
       if (session.json) {
-        writeJson(session, { from: sinceFork ? null : from, to: name, path, changes: changesAsJson(changes) });
-      } else write(session, before, after, changes);
-      return isSame ? Status.ok : Status.no;
+        const states = { from: sinceFork ? null : from, to: name, path: path ?? '/' };
+        writeJson(session, { ...states, changes: changesAsJson(changes), rows: rowsAsJson(rows) });
+      } else write(session, before, after, changes, rows);
+      return changes.every(isQuiet) && rows.length === 0 ? Status.ok : Status.no;
     }),
   );
 }
@@ -78,7 +85,8 @@ export const diff: Command = {
   name: 'diff',
   summary: 'show what differs between two branches or snapshots',
   usage: ['[FROM] TO[:/PATH]', '--since-fork BRANCH[:/PATH]'],
-  details: `FROM is main if it is left out. A line for each path: + added, ~ changed, > renamed, - removed, with sizes.
+  details: `FROM is main if it is left out. A line for each path: + added, ~ changed, > renamed, - removed, with sizes;
+then, unless a PATH is named, a line for each row of a table.
 Exit status 0: no difference, 1: there are some.`,
   options: {
     text: { type: 'boolean', short: 't', text: "changed text line by line, as 'diff -u' and 'patch' have it" },
