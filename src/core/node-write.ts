@@ -1,6 +1,6 @@
 /**
  * Writing a node anew from cells of other nodes and one new cell: the slow path of inserting, splitting and merging.
- * Callers gather the cells while their nodes are as they were: gathering copies a node aside, so that it may be overwritten.
+ * Callers must gather the cells while their nodes are as they were: gathering copies a node aside, so that it may be overwritten.
  */
 
 import { assert } from '../errors.ts';

@@ -1,6 +1,6 @@
 /**
  * Moving pages to low addresses: rewrites a node with other references, outside of any frame.
- * Callers keep a reference to every moved page until all its parents refer to the new one, so that sharing survives the move.
+ * Callers must keep a reference to every moved page until all its parents refer to the new one, so that sharing survives the move.
  */
 
 import { readU16, readU32, writeU32, writeU64 } from './bytes.ts';

@@ -1,6 +1,6 @@
 /**
  * The commit: seal what has changed, write it, flush, write the other superblock, flush.
- * Callers share commits: those that arrive while one is in flight share the next. Format in docs/format.md, promises in
+ * Callers must not seal anything themselves, and share commits: those that arrive while one is in flight share the next. Format in docs/format.md, promises in
  * docs/durability.md.
  */
 

@@ -1,6 +1,7 @@
 /**
  * Compaction: moves what lies at the end of the pool to free pages at its beginning, so that the device can be cut.
  * It works in passes, each of which moves a bounded number of pages and keeps operations out; between passes they go on.
+ * Callers must not count on any page number across it.
  */
 
 import { PAGE_BYTES, pageOffset } from '../core/bytes.ts';
@@ -153,6 +154,8 @@ function* moveNode(state: PoolState, pass: Pass, page: number, low: number, high
 function* placeNode(state: PoolState, pass: Pass, page: number, low: number, high: number): Steps<Moved> {
   const { store } = state;
   const target = store.space.allocateNode();
+  store.nodes.noteWrite(target);
+  store.nodes.drop(target);
   const bytes = yield* operate(state, () =>
     rewrite(store, store.node(page, low, high), target, {
       node: (child) => pass.nodes.get(child),
@@ -183,6 +186,8 @@ function* moveData(state: PoolState, pass: Pass, page: number, checksum: number)
     );
   }
   const target = store.space.allocateData();
+  store.data.noteWrite(target);
+  store.data.drop(target);
   pass.data.set(page, { page: target, low: checksum, high: 0 });
   yield* grow(state);
   yield { kind: 'write', offset: pageOffset(target), pieces: [bytes] };

@@ -1,6 +1,7 @@
 /**
  * diff and merge of branches, by key; faces add what their keys mean.
  * A merge works on an unnamed fork and changes the branch at once at its end, so that nobody sees half of one.
+ * Callers' resolvers must not call into the pool.
  */
 
 import { diff, type Side } from '../core/diff.ts';

@@ -1,6 +1,6 @@
 /**
  * Opening a pool by its path, with the lock that keeps a second writer out; or on any device.
- * Needs `node:fs` for paths; where there is none, open a pool on a device with pool.ts.
+ * It cannot be used without `node:fs`; where there is none, open a pool on a device with pool.ts.
  */
 
 import { ByreError } from '../errors.ts';

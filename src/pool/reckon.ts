@@ -1,6 +1,6 @@
 /**
  * What is charged to a branch, reckoned by walking: the running count errs upwards when others give up what they shared.
- * Runners call it before a write is refused for a quota; it keeps operations out while it walks.
+ * Runners must call it before a write is refused for a quota; it keeps operations out while it walks.
  */
 
 import type { Root } from '../core/store.ts';

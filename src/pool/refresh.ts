@@ -1,6 +1,6 @@
 /**
  * Moving a reader on to the newest commit that a writing process has made.
- * Open branch handles then show that commit; what was read before stays as it was read.
+ * Open branch handles then show that commit; what was read before stays as it was read. It is not for pools opened for writing.
  */
 
 import { decodeRecord, nameKey } from '../core/directory.ts';

@@ -1,6 +1,6 @@
 /**
  * How much of a pool each branch uses, computed when asked for by walking.
- * The procedure keeps operations out while it walks.
+ * The procedure keeps operations out while it walks; its figures are of that moment only.
  */
 
 import { PAGE_BYTES } from '../core/bytes.ts';

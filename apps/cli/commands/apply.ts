@@ -1,5 +1,6 @@
 /**
  * `byre apply`: makes the changes of a kept try in the directory that it began with, or finishes an apply that was cut off.
+ * It must not overwrite what has changed in the directory meanwhile.
  */
 import { realpathSync } from 'node:fs';
 import { resumeApply } from '../../../src/host/apply.ts';

@@ -1,5 +1,6 @@
 /**
  * `byre export`: a directory of a branch, or one file, to the host.
+ * It must not write over what is there unless told to.
  */
 import { exportDirectorySync } from '../../../src/host/export.ts';
 import { takePositionals } from '../arguments.ts';

@@ -1,6 +1,6 @@
 /**
  * `byre load`: rows from standard input, as NDJSON or CSV.
- * Rows are put in batches: what was read before a mistake in the input stays.
+ * Rows are put in batches: what was read before a mistake in the input stays, so callers must not take a failure for nothing done.
  */
 import type { BatchOperation, Key, Table } from '../../../src/tables/index.ts';
 import { takePositionals } from '../arguments.ts';

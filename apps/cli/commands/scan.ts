@@ -1,6 +1,6 @@
 /**
  * `byre scan`: rows of a table in order.
- * Rows are printed as they are read, one JSON document a line.
+ * Rows are printed as they are read, one JSON document a line; it must not gather them first.
  */
 import type { RangeOptions } from '../../../src/tables/index.ts';
 import { takePositionals } from '../arguments.ts';

@@ -1,6 +1,6 @@
 /**
  * `byre set`: puts one row.
- * The table is made if there is none.
+ * The table is made if there is none; nothing else is.
  */
 import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
