@@ -38,6 +38,10 @@ export class Frames {
   private hand = ASIDE_FRAMES;
   private now = 1;
   private pinnedCount = 0;
+  /** Loads under way, and the pages written since the first of them began, each with the number of the write. */
+  private loads = 0;
+  private writes = 0;
+  private readonly written = new Map<number, number>();
 
   constructor(frameBytes: number, capacity: number) {
     this.frameBytes = frameBytes;
@@ -110,11 +114,34 @@ export class Frames {
   }
 
   markDirty(frame: number): void {
+    if (this.loads > 0) this.noteWrite(this.pageOf[frame]);
     if (this.dirty[frame] === 0) {
       this.dirty[frame] = 1;
       this.dirtyCount++;
       this.dirtied.push(frame);
     }
+  }
+
+  /** A page's bytes change; who does not do so in a frame must say it, and must drop the page. */
+  noteWrite(page: number): void {
+    this.writes++;
+    if (this.loads > 0) this.written.set(page, this.writes);
+  }
+
+  /** A page begins to be read from the device; returns what {@link isWritten} asks for. */
+  beginLoad(): number {
+    this.loads++;
+    return this.writes;
+  }
+
+  endLoad(): void {
+    this.loads--;
+    if (this.loads === 0) this.written.clear();
+  }
+
+  /** True if a page was written since a load began: what the load has read is not what it holds. */
+  isWritten(page: number, since: number): boolean {
+    return (this.written.get(page) ?? 0) > since;
   }
 
   clean(frame: number): void {

@@ -133,12 +133,17 @@ export class Store {
 
   allocateNode(): number {
     if (this.charged) this.charge(this.charged, this.nodePages);
-    return this.space.allocateNode();
+    const page = this.space.allocateNode();
+    // A load that ended after the page was given up may have left it resident.
+    this.nodes.drop(page);
+    return page;
   }
 
   allocateData(): number {
     if (this.charged) this.charge(this.charged, 1);
-    return this.space.allocateData();
+    const page = this.space.allocateData();
+    this.data.drop(page);
+    return page;
   }
 
   /** Gives back the last reference to a node whose children live on elsewhere or are gone. */

@@ -29,85 +29,71 @@ export function unpin(state: PoolState, pins: Pins): void {
   pins.data.length = 0;
 }
 
-/** Brings the pages that a fault names into memory, verified, and pins them. */
+/**
+ * Brings the pages that a fault names into memory, verified, and pins them. A page that somebody writes meanwhile is left out:
+ * the operation that wanted it runs again, and finds what it wants now.
+ */
 export function* load(state: PoolState, fault: Fault, pins: Pins): Steps<void> {
-  // Asked before anything is waited for: a page that has no count now is one that the counts are wrong about.
-  const nodes = fault.nodes.filter((_, i) => i % 3 === 0 && isObsolete(state, fault.nodes[i]));
-  const data = fault.data.filter((_, i) => i % 2 === 0 && isObsolete(state, fault.data[i]));
-  const miscounted = new Set([...nodes, ...data]);
   for (let i = 0; i < fault.nodes.length; i += 3) {
-    yield* loadNode(state, fault.nodes[i], fault.nodes[i + 1], fault.nodes[i + 2], pins, miscounted);
+    yield* loadNode(state, fault.nodes[i], fault.nodes[i + 1], fault.nodes[i + 2], pins);
   }
   for (let i = 0; i < fault.data.length; ) {
     let end = i + 2;
     while (end < fault.data.length && fault.data[end] === fault.data[end - 2] + 1 && (end - i) / 2 < RUN_PAGES)
       end += 2;
-    yield* loadData(state, fault.data.slice(i, end), pins, miscounted);
+    yield* loadData(state, fault.data.slice(i, end), pins);
     i = end;
   }
 }
 
-function* loadNode(
-  state: PoolState,
-  page: number,
-  low: number,
-  high: number,
-  pins: Pins,
-  miscounted: ReadonlySet<number>,
-): Steps<void> {
+function* loadNode(state: PoolState, page: number, low: number, high: number, pins: Pins): Steps<void> {
   const { store } = state;
+  const { nodes } = store;
   const bytes = new Uint8Array(store.nodeBytes);
-  if (store.nodes.find(page) < 0) yield { kind: 'read', offset: pageOffset(page), target: bytes };
-  let frame = store.nodes.find(page);
-  if (frame < 0) {
-    if (isObsolete(state, page) && !miscounted.has(page)) return;
-    store.hash(bytes, store.hashWords);
-    if (
-      store.hashWords[0] !== low ||
-      store.hashWords[1] !== high ||
-      bytes[0] !== NODE_MAGIC ||
-      headerPage(bytes) !== page
-    ) {
-      throw damaged(state, 'node', page);
+  const since = nodes.beginLoad();
+  try {
+    if (nodes.find(page) < 0) yield { kind: 'read', offset: pageOffset(page), target: bytes };
+    let frame = nodes.find(page);
+    if (frame < 0) {
+      if (nodes.isWritten(page, since)) return;
+      store.hash(bytes, store.hashWords);
+      const isSame = store.hashWords[0] === low && store.hashWords[1] === high;
+      if (!isSame || bytes[0] !== NODE_MAGIC || headerPage(bytes) !== page) throw damaged(state, 'node', page);
+      frame = nodes.take(page);
+      nodes.bytes(frame).set(bytes);
     }
-    frame = store.nodes.take(page);
-    store.nodes.bytes(frame).set(bytes);
+    nodes.pin(frame);
+    pins.nodes.push(frame);
+  } finally {
+    nodes.endLoad();
   }
-  store.nodes.pin(frame);
-  pins.nodes.push(frame);
 }
 
 /** Loads a run of data pages with one read. */
-function* loadData(
-  state: PoolState,
-  pages: readonly number[],
-  pins: Pins,
-  miscounted: ReadonlySet<number>,
-): Steps<void> {
+function* loadData(state: PoolState, pages: readonly number[], pins: Pins): Steps<void> {
   const { store } = state;
+  const frames = store.data;
   const bytes = new Uint8Array((pages.length / 2) * PAGE_BYTES);
-  yield { kind: 'read', offset: pageOffset(pages[0]), target: bytes };
-  for (let i = 0; i < pages.length; i += 2) {
-    let frame = store.data.find(pages[i]);
-    if (frame < 0) {
-      if (isObsolete(state, pages[i]) && !miscounted.has(pages[i])) continue;
-      const part = bytes.subarray((i / 2) * PAGE_BYTES, (i / 2 + 1) * PAGE_BYTES);
-      store.hash(part, store.hashWords);
-      if (store.hashWords[0] !== pages[i + 1]) throw damaged(state, 'data', pages[i]);
-      frame = store.data.take(pages[i]);
-      store.data.bytes(frame).set(part);
+  const since = frames.beginLoad();
+  try {
+    yield { kind: 'read', offset: pageOffset(pages[0]), target: bytes };
+    for (let i = 0; i < pages.length; i += 2) {
+      const page = pages[i];
+      let frame = frames.find(page);
+      if (frame < 0) {
+        if (frames.isWritten(page, since)) continue;
+        const part = bytes.subarray((i / 2) * PAGE_BYTES, (i / 2 + 1) * PAGE_BYTES);
+        store.hash(part, store.hashWords);
+        if (store.hashWords[0] !== pages[i + 1]) throw damaged(state, 'data', page);
+        frame = frames.take(page);
+        frames.bytes(frame).set(part);
+      }
+      frames.pin(frame);
+      pins.data.push(frame);
     }
-    store.data.pin(frame);
-    pins.data.push(frame);
+  } finally {
+    frames.endLoad();
   }
-}
-
-/**
- * Somebody else gave the page back while it was read, and perhaps it serves something new: what was read must not become
- * resident. The operation that wanted it runs again, and finds that it does not want it any more.
- */
-function isObsolete({ store, readOnly }: PoolState, page: number): boolean {
-  return !readOnly && (store.counts.count(page) === 0 || store.counts.isFresh(page));
 }
 
 function damaged(state: PoolState, what: 'node' | 'data', page: number): ByreError {

@@ -76,6 +76,9 @@ export class PoolState {
   poison: ByreError | undefined;
   /** An operation is running; none may begin inside it. */
   running = false;
+  /** How many operations are having pages loaded, and those that wait to. */
+  served = 0;
+  readonly turns: Array<() => void> = [];
   /** While set, operations wait: a device that takes its time is being written what they would change. */
   gate: WaitRequest | undefined;
   /** A commit is being sealed and written. */

@@ -3,6 +3,8 @@
  * checks and compactions of others; and crashes of all that. Callers: vitest only; a failure names the seed.
  */
 import { describe, expect, test } from 'vitest';
+import { prepare, readContent, writeContent } from '../../src/core/content.ts';
+import { put, remove } from '../../src/core/tree.ts';
 import type { OpenOptions } from '../../src/pool/options.ts';
 import { openOn, openOnSync, type Pool } from '../../src/pool/pool.ts';
 import { isShortRun } from '../needs.ts';
@@ -10,8 +12,18 @@ import { type CrashImage, crashImages } from '../simulation/crash-images.ts';
 import { emptyImage, imageDevice } from '../simulation/image.ts';
 import { type RandomNumbers, randomNumbers } from '../simulation/random.ts';
 import { type Recording, recordingDevice } from '../simulation/recording-device.ts';
-import { PoolModel } from './model.ts';
-import { differences, type Operation, perform, readDigest, runAsync, runSync, type World } from './operations.ts';
+import { PoolModel, sameBytes } from './model.ts';
+import {
+  bytesOf,
+  differences,
+  keyOf,
+  type Operation,
+  perform,
+  readDigest,
+  runAsync,
+  runSync,
+  type World,
+} from './operations.ts';
 import { forks, growth, mixed, type Profile, scenario } from './scenario.ts';
 import { smallPool } from './session.ts';
 
@@ -180,4 +192,73 @@ describe('clients work at once', () => {
       }
     });
   }
+});
+
+/** Several workers in one branch, each with cells of its own, in a pool much larger than its cache. */
+async function crowd(seed: number, workers: number, pageCells: boolean, options: OpenOptions): Promise<void> {
+  const scheduler = new Scheduler(randomNumbers(seed));
+  const { device, image } = recordingDevice(emptyImage, { waits: true, later: scheduler.later });
+  const pool = await openOn(device, options);
+  const branch = await pool.branch('main');
+  const { store } = branch;
+  const wanted = new Map<string, Uint8Array>();
+  const work = Array.from({ length: workers }, async (_, worker) => {
+    const random = randomNumbers(seed, worker);
+    const cells = Math.ceil(2400 / workers);
+    for (let time = 0; time < 2 * cells; time++) {
+      const name = `k${worker}/${time < cells ? time : random.below(cells)}`;
+      const key = keyOf(name);
+      const value = bytesOf(worker * 10_000 + time, pageCells ? 4096 * 4 : 900);
+      if (time < cells || random.chance(0.5)) {
+        await branch.run(() => {
+          if (pageCells) {
+            prepare(store, branch.root, { content: [{ key, from: 0, to: value.length }] });
+            writeContent(store, branch.root, key, 0, value);
+          } else {
+            prepare(store, branch.root, { puts: [key] });
+            put(store, branch.root, key, value);
+          }
+        });
+        wanted.set(name, value);
+      } else if (random.chance(0.3)) {
+        await branch.run(() => {
+          prepare(store, branch.root, { removes: [key], purpose: 'free' });
+          remove(store, branch.root, key);
+        });
+        wanted.delete(name);
+      } else {
+        const found = new Uint8Array(value.length);
+        await branch.run(() => readContent(store, branch.root, key, 0, found));
+        expect(sameBytes(found, wanted.get(name) ?? new Uint8Array(value.length))).toBe(true);
+      }
+      if (random.chance(0.02)) await pool.commit();
+      // A scrub forgets all that is resident.
+      if (random.chance(0.005)) expect((await pool.scrub()).problems).toEqual([]);
+    }
+  });
+  await Promise.all(work);
+  expect((await pool.check()).problems).toEqual([]);
+  await pool.close();
+  const again = openOnSync(imageDevice(image()), smallPool);
+  const main = again.branchSync('main');
+  for (const [name, value] of wanted) {
+    const found = new Uint8Array(value.length);
+    main.runSync(() => readContent(main.store, main.root, keyOf(name), 0, found));
+    expect(sameBytes(found, value)).toBe(true);
+  }
+  expect(again.scrubSync().problems).toEqual([]);
+}
+
+describe('a crowd in one branch, larger than the cache', () => {
+  for (const workers of [3, 20, 200]) {
+    for (const pageCells of [false, true]) {
+      test(`${workers} workers, ${pageCells ? 'pages' : 'inline values'}`, { timeout: 240_000 }, async () => {
+        const seed = Number(process.env.BYRE_SEED ?? 1);
+        await crowd(seed, workers, pageCells, smallPool);
+      });
+    }
+  }
+  test('with room for all that was ever resident', { timeout: 240_000 }, async () => {
+    for (const pageCells of [false, true]) await crowd(1, 50, pageCells, { ...smallPool, cacheBytes: 256 << 20 });
+  });
 });
