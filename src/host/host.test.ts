@@ -18,6 +18,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { compareTrees } from '../../tests/host/compare-trees.ts';
 import { makeSampleTree } from '../../tests/host/sample-tree.ts';
 import { scratchDirectory } from '../../tests/host/scratch.ts';
+import { write } from '../files/ops/content.ts';
 import { lookup } from '../files/ops/directory.ts';
 import { ROOT_INODE } from '../files/ops/keys.ts';
 import type { Branch } from '../pool/branch.ts';
@@ -240,6 +241,27 @@ describe('again', () => {
     importDirectorySync(main, at('from'), settled);
     expectSame();
     other.closeSync();
+  });
+
+  test('whoever wrote the branch after an import is noticed, in forks too', () => {
+    importDirectorySync(main, at('from'), { ...settled, commitsNext: true });
+    pool.commitSync();
+    const fork = pool.forkSync('main', 'fork');
+    pool.commitSync();
+    for (const branch of [fork, main]) {
+      const { page } = branch.root;
+      expect(importDirectorySync(branch, at('from'), { ...settled, commitsNext: true })).toMatchObject({
+        bytesRead: 0,
+      });
+      expect(branch.root.page).toBe(page);
+      const view = viewOf(branch, 5n);
+      const inode = branch.runSync(() => lookup(view, ROOT_INODE, bytesOfName('program')));
+      branch.runSync(() => write(view, inode, 0, new Uint8Array([1, 2, 3])));
+      pool.commitSync();
+      importDirectorySync(branch, at('from'), { ...settled, commitsNext: true });
+      pool.commitSync();
+      expectSame(branch);
+    }
   });
 
   test('an export that remembers is quick to import', () => {

@@ -26,6 +26,8 @@ export interface ImportOptions {
   readonly oneFileSystem?: boolean;
   /** Promises that only imports and exports have written the branch since its last import: then its side need not be looked at. */
   readonly trusted?: boolean;
+  /** Promises that the pool is committed before anything else is written to the branch: then the next import knows who wrote it. */
+  readonly commitsNext?: boolean;
   /** Promises that no file of the host changes any more within the present tick of its clock. */
   readonly settled?: boolean;
   /** A word that is remembered with the import, for `originOf`. */
@@ -49,13 +51,14 @@ function* steps(branch: HostBranch, directory: string, options: ImportOptions): 
   const inode = resolveDirectory(branch, view, byteString(options.into ?? '/'));
   const memory = new HostMemory(view, run);
   // Inode numbers of another file system say nothing about this one.
-  if (memory.origin(inode)?.device !== stat.device) memory.distrust();
+  const origin = memory.origin(inode);
+  if (origin?.device !== stat.device) memory.distrust();
   const state = new ImportState({
     view,
     run,
     memory,
     time,
-    trusted: options.trusted === true,
+    trusted: options.trusted === true || memory.isUntouchedSince(origin),
     excluded: new Set(options.exclude?.map((each) => byteString(path.resolve(each)))),
     device: options.oneFileSystem === true ? stat.device : undefined,
     settled: options.settled === true,
@@ -68,8 +71,12 @@ function* steps(branch: HostBranch, directory: string, options: ImportOptions): 
     }
     yield;
   }
-  const note = options.keepNote === true ? memory.origin(inode)?.snapshot : options.note;
-  memory.setOrigin(inode, { directory: from, device: stat.device, snapshot: note });
+  const note = options.keepNote === true ? origin?.snapshot : options.note;
+  const { created, changed, renamed, removed, remembered } = state.report;
+  const isSame = origin?.directory === from && origin.device === stat.device && origin.snapshot === note;
+  if (!isSame || !memory.isUntouchedSince(origin) || created + changed + renamed + removed + remembered > 0) {
+    memory.setOrigin(inode, { directory: from, device: stat.device, snapshot: note }, options.commitsNext === true);
+  }
   return state.report;
 }
 

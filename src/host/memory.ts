@@ -6,9 +6,10 @@
  * Keys: 0x06, 0x00, inode u64 BE: the origin of an import into that directory. 0x06, 0x01, inode u64 BE, part u16 BE: what
  * is known of the host directory that this inode was made from (`record.ts`).
  */
-import { writeU64BE } from '../core/bytes.ts';
+import { readU64, writeU64BE } from '../core/bytes.ts';
 import { prepare } from '../core/prepare.ts';
 import { scan } from '../core/scan.ts';
+import type { Store } from '../core/store.ts';
 import { get, put, remove } from '../core/tree.ts';
 import type { View } from '../files/ops/view.ts';
 import { decodeOrigin, decodeParts, encodeOrigin, encodeParts, type KnownDirectory, type Origin } from './record.ts';
@@ -36,6 +37,11 @@ function keyOf(kind: number, inode: number, part?: number): Uint8Array {
   return key;
 }
 
+/** A node's header says in which commit it was written: `docs/format.md`. */
+function bornOf(store: Store, frame: number): number {
+  return readU64(store.nodes.u8, frame * store.nodeBytes + 8);
+}
+
 export class HostMemory {
   readonly #view: View;
   readonly #run: Run;
@@ -59,14 +65,21 @@ export class HostMemory {
     return bytes === undefined ? undefined : decodeOrigin(bytes);
   }
 
-  setOrigin(inode: number, origin: Origin): void {
+  /** `isLast`: nothing else is written to the branch before the next commit. */
+  setOrigin(inode: number, origin: Origin, isLast = false): void {
     const { store, root } = this.#view;
     const key = keyOf(ORIGIN, inode);
-    const value = encodeOrigin(origin);
     this.#run(() => {
       prepare(store, root, { puts: [key] });
-      put(store, root, key, value);
+      put(store, root, key, encodeOrigin(isLast ? { ...origin, commit: store.building } : origin));
     });
+  }
+
+  /** Whether nobody has written the branch since this origin was set as the last thing. */
+  isUntouchedSince(origin: Origin | undefined): boolean {
+    const { store, root } = this.#view;
+    if (origin?.commit === undefined || root.page === 0) return false;
+    return this.#run(() => bornOf(store, store.node(root.page, root.low, root.high))) === origin.commit;
   }
 
   load(inode: number): KnownDirectory | undefined {

@@ -172,6 +172,8 @@ export interface Origin {
   readonly device: bigint;
   /** The snapshot that an importer keeps of this state, if any. */
   readonly snapshot?: string | undefined;
+  /** The commit in which the branch's root was last written when this was: if it is that still, nobody has written since. */
+  readonly commit?: number | undefined;
 }
 
 export function encodeOrigin(origin: Origin): Uint8Array {
@@ -180,6 +182,7 @@ export function encodeOrigin(origin: Origin): Uint8Array {
     directory: origin.directory,
     device: origin.device.toString(),
     snapshot: origin.snapshot,
+    commit: origin.commit,
   });
   return new TextEncoder().encode(text);
 }
@@ -192,6 +195,7 @@ export function decodeOrigin(bytes: Uint8Array): Origin | undefined {
       directory: String(stored.directory),
       device: BigInt(String(stored.device)),
       snapshot: typeof stored.snapshot === 'string' ? stored.snapshot : undefined,
+      commit: typeof stored.commit === 'number' ? stored.commit : undefined,
     };
   } catch {
     return undefined;

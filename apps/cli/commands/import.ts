@@ -45,6 +45,7 @@ async function run(session: Session): Promise<Outcome> {
     const excluded = (session.values.exclude as readonly string[] | undefined) ?? [];
     const report = importDirectorySync(fork, directory, {
       into: target.path ?? '/',
+      commitsNext: true,
       exclude: [
         ...excluded.map((each) => pathOf(session, each)),
         ...poolPaths(directory, await locatePool(session, [target])),
