@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 import type { Command } from './command.ts';
 import type { World } from './dispatch.ts';
@@ -101,15 +102,22 @@ export function localWorld(command: Command | undefined, args: readonly string[]
         ...(columns === undefined ? {} : { columns }),
         interactive,
         progress: isTerminal.error,
+        acknowledges: true,
       };
+      const { Acknowledgements } = await import('./flow.ts');
+      const flow = new Acknowledgements();
       return await ask(poolPath, request, {
-        input: inputOf(command, signal),
-        output: (bytes) => writeWhole(1, bytes),
+        input: command?.input === undefined ? flow.pieces() : inputOf(command, signal),
+        output: (bytes) => {
+          writeWhole(1, bytes);
+          flow.took(bytes.length);
+        },
         error: (bytes) => writeWhole(2, bytes),
         signal,
       });
     },
     write: (bytes) => writeWhole(1, bytes),
+    drained: () => turn(undefined, { signal }),
     say: (line) => {
       progress(undefined);
       writeWhole(2, `${line}\n`);

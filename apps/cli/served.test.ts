@@ -6,6 +6,7 @@ import { filesOf } from '../../src/files/index.ts';
 import { openPool } from '../../src/pool/open-pool.ts';
 import { ask, type RunOptions } from '../../tests/cli/command-line.ts';
 import { commandLines } from '../../tests/cli/pools.ts';
+import { Acknowledgements } from './flow.ts';
 import { runCommand } from './served.ts';
 
 const { directory, done, poolPath } = commandLines();
@@ -51,5 +52,86 @@ describe('asked by another process', () => {
     expect(files.statSync('/f').mode & 0o777).toBe(0o640);
     expect(files.readFileSync('/other', 'utf8')).toBe('written meanwhile');
     await pool.close();
+  });
+
+  test('questions go to whoever asks', async () => {
+    await done(['put', ':/f'], { input: 'x' });
+    await done(['fork', 'w']);
+    await done(['put', 'w:/f'], { input: 'y' });
+    const pool = await openPool(poolPath(), { create: false });
+    let said = '';
+    const drop = (input: string) =>
+      runCommand({
+        request: Object.assign({ arguments: ['drop', 'w'], directory: '/', environment: {} }, { interactive: true }),
+        pool,
+        poolPath: poolPath(),
+        input: (async function* () {
+          for (const letter of input) yield Buffer.from(letter);
+        })(),
+        signal: new AbortController().signal,
+        output: () => {},
+        error: (bytes) => {
+          said += Buffer.from(bytes);
+        },
+      });
+    expect(await drop('no\n')).toBe(4);
+    expect(said).toMatch(/^No other branch or snapshot is as w is: .* Drop it\? \[y\/N\] byre: nothing was done\n$/);
+    expect(await drop('')).toBe(4);
+    expect(await drop('yes\n')).toBe(0);
+    await pool.close();
+    expect(await done(['branches', '-1'])).toBe('main\n');
+  });
+
+  test('output waits for whoever takes it', async () => {
+    await done(['put', ':/big'], { input: Buffer.alloc(40 << 20, 1) });
+    const pool = await openPool(poolPath(), { create: false });
+    const acknowledgements = new Acknowledgements();
+    let sent = 0;
+    let taken = 0;
+    let most = 0;
+    const request = { arguments: ['cat', ':/big'], directory: directory(), environment: {}, acknowledges: true };
+    const status = runCommand({
+      request,
+      pool,
+      poolPath: poolPath(),
+      input: acknowledgements.pieces(),
+      signal: new AbortController().signal,
+      output: (bytes) => {
+        sent += bytes.length;
+        most = Math.max(most, sent - taken);
+      },
+      error: () => {},
+    });
+    const slow = setInterval(() => {
+      const some = Math.min(sent - taken, 3 << 20);
+      taken += some;
+      acknowledgements.took(some);
+    }, 5);
+    expect(await status).toBe(0);
+    clearInterval(slow);
+    expect(sent).toBe(40 << 20);
+    expect(most).toBeLessThan(12 << 20);
+    await pool.close();
+  });
+
+  test('a command whose asker goes away ends', async () => {
+    const pool = await openPool(poolPath(), { create: false });
+    const abort = new AbortController();
+    const status = runCommand({
+      request: { arguments: ['put', ':/f'], directory: directory(), environment: {} },
+      pool,
+      poolPath: poolPath(),
+      input: (async function* () {
+        yield Buffer.from('half');
+        await new Promise(() => {});
+      })(),
+      signal: abort.signal,
+      output: () => {},
+      error: () => {},
+    });
+    setTimeout(() => abort.abort(), 50);
+    expect(await status).toBe(130);
+    await pool.close();
+    expect(await done(['ls'])).toBe('');
   });
 });

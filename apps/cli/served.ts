@@ -3,9 +3,12 @@
  * It must not touch this process's streams or directory: all comes by the request, and goes back the same way.
  */
 import path from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { CommandRequest } from '../fuse/control.ts';
 import type { EngineCommand } from '../fuse/setup.ts';
+import type { Command } from './command.ts';
 import { runLine, type World } from './dispatch.ts';
+import { Flow } from './flow.ts';
 import { abortable } from './streams.ts';
 
 /** What this program's own requests say besides. */
@@ -14,16 +17,18 @@ export interface RemoteRequest extends CommandRequest {
   readonly interactive?: boolean;
   /** Standard error is a terminal. */
   readonly progress?: boolean;
+  /** Whoever asks tells what output it has taken, unless the command has input. */
+  readonly acknowledges?: boolean;
 }
 
 const encoder = new TextEncoder();
 
 /** The next line of the input; undefined at its end. */
-async function readLine(input: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<string | undefined> {
+async function readLine(input: AsyncIterable<Uint8Array>): Promise<string | undefined> {
   const decoder = new TextDecoder();
   let line = '';
   // Not `for await`: leaving that would end the input, and there may be more questions.
-  for (const pieces = abortable(input, signal); ; ) {
+  for (const pieces = input[Symbol.asyncIterator](); ; ) {
     const { done, value } = await pieces.next();
     if (done === true) return line === '' ? undefined : line;
     line += decoder.decode(value, { stream: true });
@@ -31,8 +36,10 @@ async function readLine(input: AsyncIterable<Uint8Array>, signal: AbortSignal): 
   }
 }
 
-function worldOf(call: EngineCommand): World {
+function worldOf(call: EngineCommand, command: Command | undefined): World {
   const request = call.request as RemoteRequest;
+  const input = abortable(call.input, call.signal);
+  const flow = request.acknowledges === true && command?.input === undefined ? new Flow(input) : undefined;
   const { directory, environment, columns } = request;
   const interactive = request.interactive === true;
   const error = (text: string): void => call.error(encoder.encode(text));
@@ -48,11 +55,19 @@ function worldOf(call: EngineCommand): World {
     environment,
     interactive,
     columns,
-    input: abortable(call.input, call.signal),
+    input,
     signal: call.signal,
     given: { pool: call.pool, poolPath: call.poolPath },
     handOver: async () => undefined,
-    write: (bytes) => call.output(typeof bytes === 'string' ? encoder.encode(bytes) : bytes),
+    write: (text) => {
+      const bytes = typeof text === 'string' ? encoder.encode(text) : text;
+      call.output(bytes);
+      flow?.sent(bytes.length);
+    },
+    async drained() {
+      await flow?.drained();
+      await turn(undefined, { signal: call.signal });
+    },
     say: (line) => {
       progress(undefined);
       error(`${line}\n`);
@@ -61,7 +76,7 @@ function worldOf(call: EngineCommand): World {
     async ask(question) {
       if (!interactive) return undefined;
       error(question);
-      return await readLine(call.input, call.signal);
+      return await readLine(input);
     },
     path: (typed) => path.resolve(directory, typed),
   };
@@ -69,6 +84,5 @@ function worldOf(call: EngineCommand): World {
 
 /** Runs a command line on the pool that this process has open. */
 export function runCommand(call: EngineCommand): Promise<number> {
-  const world = worldOf(call);
-  return runLine(call.request.arguments, () => world);
+  return runLine(call.request.arguments, (command) => worldOf(call, command));
 }

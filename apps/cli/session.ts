@@ -30,6 +30,8 @@ export interface Session {
   /** Whether anything has been written. */
   readonly wrote: boolean;
   write(bytes: string | Uint8Array): void;
+  /** Resolves when more may be written: commands with much output wait for it now and then, and so let others have their turn. */
+  drained(): Promise<void>;
   /** A line on standard error. */
   say(line: string): void;
   /** A line of progress on the terminal, replaced by the next one; none at all where there is no terminal. */

@@ -56,6 +56,7 @@ export async function run(args: readonly string[], options: RunOptions): Promise
     given: undefined,
     handOver: async () => undefined,
     write: (bytes) => void output.push(bytesOf(bytes).slice()),
+    drained: async () => {},
     say: (line) => {
       error += `${line}\n`;
     },

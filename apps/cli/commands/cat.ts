@@ -2,7 +2,6 @@
  * `byre cat`: the bytes of files of a branch, as they are.
  * It reads in steps, and never holds a whole file but for JSON.
  */
-import { setImmediate as turn } from 'node:timers/promises';
 import { ByreError } from '../../../src/errors.ts';
 import { getAttributes } from '../../../src/files/ops/attributes.ts';
 import { read } from '../../../src/files/ops/content.ts';
@@ -53,7 +52,7 @@ export const cat: Command = {
         }
         for (const piece of piecesOf(at)) {
           session.write(piece);
-          await turn(undefined, { signal: session.signal });
+          await session.drained();
         }
       }
       if (session.json) writeJson(session, documents);

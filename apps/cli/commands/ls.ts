@@ -15,6 +15,7 @@ import { parseTarget } from '../target.ts';
 import { find, type Opened, openTarget, operate } from '../targets.ts';
 
 const STEP_ENTRIES = 256;
+const STEPS_BETWEEN_TURNS = 64;
 const SLASH = 0x2f;
 
 interface Listed {
@@ -89,6 +90,7 @@ async function run(session: Session): Promise<void> {
   await withPool(session, { mode: 'read', targets }, async (pool) => {
     const documents: unknown[] = [];
     const write = writer(session);
+    let steps = 0;
     for (const [at, target] of targets.entries()) {
       const opened = await openTarget(pool, target);
       const { inode, type } = find(opened, long === true || directory === true ? 'slash' : 'always');
@@ -105,7 +107,7 @@ async function run(session: Session): Promise<void> {
       for (const list of whole) {
         if (!session.json) write(list);
         else for (const each of list) documents.push(document(opened, isListed, each));
-        session.signal.throwIfAborted();
+        if (++steps % STEPS_BETWEEN_TURNS === 0) await session.drained();
       }
     }
     if (session.json) writeJson(session, documents);
