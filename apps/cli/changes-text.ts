@@ -6,7 +6,7 @@ import type { FileChange } from '../../src/host/changes.ts';
 import { isQuiet } from '../../src/host/changes.ts';
 import { type ByteString, bytesOfName, showName } from '../../src/host/names.ts';
 import { splitPath } from '../../src/host/reach.ts';
-import { showBytes, showCount } from './format.ts';
+import { showBytes, showCount, showNumber } from './format.ts';
 import { jsonName } from './shown.ts';
 
 /** Lists up to this length are shown path by path. */
@@ -62,9 +62,7 @@ export function summaryLine(changes: readonly FileChange[]): string {
     counts[change.kind]++;
     if (change.type === 'file') bytes += (change.size ?? 0) - (change.sizeBefore ?? 0);
   }
-  const parts = Object.entries(counts).flatMap(([kind, count]) =>
-    count > 0 ? [`${count.toLocaleString('en-US')} ${kind}`] : [],
-  );
+  const parts = Object.entries(counts).flatMap(([kind, count]) => (count > 0 ? [`${showNumber(count)} ${kind}`] : []));
   if (parts.length === 0) return 'nothing changed';
   return `${parts.join(', ')} (${bytes < 0 ? '-' : '+'}${showBytes(Math.abs(bytes))})`;
 }

@@ -16,8 +16,13 @@ export function showBytes(bytes: number): string {
   return unit === 0 ? `${value} B` : `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ${units[unit]}`;
 }
 
+/** With commas. Not by `toLocaleString`: making its tables takes longer than most commands. */
+export function showNumber(value: number): string {
+  return String(value).replace(/\B(?=(?:\d{3})+$)/g, ',');
+}
+
 export function showCount(count: number, one: string, more = `${one}s`): string {
-  return `${count.toLocaleString('en-US')} ${count === 1 ? one : more}`;
+  return `${showNumber(count)} ${count === 1 ? one : more}`;
 }
 
 export function showDuration(ms: number): string {

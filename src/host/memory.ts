@@ -6,7 +6,7 @@
  * Keys: 0x06, 0x00, inode u64 BE: the origin of an import into that directory. 0x06, 0x01, inode u64 BE, part u16 BE: what
  * is known of the host directory that this inode was made from (`record.ts`).
  */
-import { readU64, writeU64BE } from '../core/bytes.ts';
+import { readU64, readU64BE, writeU64BE } from '../core/bytes.ts';
 import { prepare } from '../core/prepare.ts';
 import { scan } from '../core/scan.ts';
 import type { Store } from '../core/store.ts';
@@ -21,6 +21,8 @@ const DIRECTORY = 1;
 const PREFIX_BYTES = 10;
 /** Parts written or removed by one operation. */
 const STEP_PARTS = 8;
+/** Directories whose memory is kept for when it is asked for. */
+const MOST_AHEAD = 2000;
 
 /** Runs one operation of the branch. */
 export type Run = <T>(operation: () => T) => T;
@@ -47,6 +49,8 @@ export class HostMemory {
   readonly #run: Run;
   readonly #partBytes: number;
   #trusted = true;
+  /** Stored forms that were read before they were asked for. */
+  readonly #ahead = new Map<number, Uint8Array[]>();
 
   constructor(view: View, run: Run) {
     this.#view = view;
@@ -88,16 +92,51 @@ export class HostMemory {
 
   /** The stored form of {@link load}; empty if nothing is known. */
   loadParts(inode: number): Uint8Array[] {
-    const parts: Uint8Array[] = [];
-    if (!this.#trusted) return parts;
-    this.#eachPart(keyOf(DIRECTORY, inode), keyOf(DIRECTORY, inode + 1), (value) => parts.push(value));
+    if (!this.#trusted) return [];
+    if (!this.#ahead.has(inode)) this.#readAhead(inode);
+    const parts = this.#ahead.get(inode) ?? [];
+    this.#ahead.delete(inode);
     return parts;
+  }
+
+  /**
+   * Reads the memory of a directory, and of those that follow as far as their leaf goes: imports ask for most of them, and
+   * mostly in this order.
+   */
+  #readAhead(inode: number): void {
+    const { store, root } = this.#view;
+    if (this.#ahead.size > MOST_AHEAD) this.#ahead.clear();
+    let last = inode;
+    const to = keyOf(DIRECTORY + 1, 0);
+    for (let from: Uint8Array | undefined = keyOf(DIRECTORY, inode); from !== undefined && last === inode; ) {
+      const start: Uint8Array = from;
+      const found: Array<{ inode: number; part: number; value: Uint8Array }> = [];
+      from = this.#run(() => {
+        found.length = 0;
+        return scan(store, root, { from: start, to }, (entry) => {
+          const key = entry.key();
+          found.push({
+            inode: readU64BE(key, 2),
+            part: (key[PREFIX_BYTES]! << 8) | key[PREFIX_BYTES + 1]!,
+            value: entry.value(),
+          });
+        });
+      });
+      for (const each of found) {
+        last = each.inode;
+        if (each.part === 0) this.#ahead.set(last, [each.value]);
+        else this.#ahead.get(last)?.push(each.value);
+      }
+      // Of the last one there may be more in the next leaf.
+      if (last !== inode && from !== undefined) this.#ahead.delete(last);
+    }
   }
 
   /** Replaces what was known; `isNew` promises that nothing was. */
   save(inode: number, directory: KnownDirectory, isNew: boolean): void {
     const { store, root } = this.#view;
     const parts = encodeParts(directory, this.#partBytes);
+    this.#ahead.delete(inode);
     for (let first = 0; first < parts.length; first += STEP_PARTS) {
       const keys = parts.slice(first, first + STEP_PARTS).map((_, at) => keyOf(DIRECTORY, inode, first + at));
       this.#run(() => {
@@ -109,26 +148,13 @@ export class HostMemory {
   }
 
   forget(inode: number): void {
+    this.#ahead.delete(inode);
     this.#clear(keyOf(DIRECTORY, inode), keyOf(DIRECTORY, inode + 1));
   }
 
   forgetAll(): void {
+    this.#ahead.clear();
     this.#clear(keyOf(ORIGIN, 0), keyOf(DIRECTORY + 1, 0));
-  }
-
-  #eachPart(from: Uint8Array, to: Uint8Array, visit: (value: Uint8Array) => void): void {
-    const { store, root } = this.#view;
-    for (let next: Uint8Array | undefined = from; next !== undefined; ) {
-      const start: Uint8Array = next;
-      const found: Uint8Array[] = [];
-      next = this.#run(() => {
-        found.length = 0;
-        return scan(store, root, { from: start, to }, (entry) => {
-          found.push(entry.value());
-        });
-      });
-      for (const value of found) visit(value);
-    }
   }
 
   #clear(from: Uint8Array, to: Uint8Array): void {

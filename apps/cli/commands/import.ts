@@ -6,7 +6,7 @@ import path from 'node:path';
 import { type ImportReport, importDirectorySync } from '../../../src/host/import.ts';
 import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { showBytes, showCount } from '../format.ts';
+import { showBytes, showCount, showNumber } from '../format.ts';
 import { withPool } from '../pool.ts';
 import { locatePool, pathOf, realPathOf } from '../pools.ts';
 import { problemsAsJson, sayProblems } from '../problems.ts';
@@ -24,7 +24,7 @@ export function showImport(report: ImportReport): string {
   if (report.others > 0) counts.push(showCount(report.others, 'other'));
   const done = (['created', 'changed', 'renamed', 'removed'] as const)
     .filter((kind) => report[kind] > 0)
-    .map((kind) => `${report[kind].toLocaleString('en-US')} ${kind}`);
+    .map((kind) => `${showNumber(report[kind])} ${kind}`);
   const what = done.length > 0 ? done.join(', ') : 'nothing changed';
   return `${counts.join(', ')}: ${what}; ${showBytes(report.bytesRead)} read`;
 }

@@ -14,6 +14,7 @@ import { type Ended, runChild, TrialStatus } from '../child.ts';
 import type { Command } from '../command.ts';
 import { type Decision, decide, requireOneDecision } from '../decide.ts';
 import { failureOf } from '../failure.ts';
+import { showNumber } from '../format.ts';
 import { type Outcome, refused, type Session, usage, writeJson } from '../session.ts';
 import { showText } from '../text-diff.ts';
 import { applyTrial, openTrialPool, requireNoJournal, sayConflicts, type TrialPlace, trialPlace } from '../trials.ts';
@@ -57,7 +58,7 @@ function prepare(session: Session, pool: Pool, place: TrialPlace): Prepared {
   const name = path.basename(place.root) || 'root';
   try {
     const workspace = materialise({ pool, poolPath, branch, home, name }, (files) =>
-      session.progress(`making the workspace: ${files.toLocaleString('en-US')} files`),
+      session.progress(`making the workspace: ${showNumber(files)} files`),
     );
     for (const { path: where, reason } of workspace.problems)
       session.say(`byre: ${showName(where)}: ${showName(reason)}`);
