@@ -201,6 +201,11 @@ export function copyValue(store: Store, frame: number, slot: number): Uint8Array
   return copyBytes(u8, from, from + (readU16(u8, at) & LENGTH_MASK));
 }
 
+/** Writes a leaf cell's value over one of the same length. */
+export function setValue(store: Store, frame: number, slot: number, value: Uint8Array): void {
+  store.nodes.u8.set(value, cellAt(store, frame, slot) + 2 + suffixLength(store, frame, slot));
+}
+
 export function childPage(store: Store, frame: number, slot: number): number {
   return store.nodes.u32[cellAt(store, frame, slot) >>> 2];
 }

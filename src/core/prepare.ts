@@ -36,15 +36,17 @@ export function prepare(store: Store, root: Root, plan: Plan): void {
   for (const key of plan.puts ?? []) nodes += touchPath(store, root, key, false);
   for (const key of plan.removes ?? []) nodes += touchPath(store, root, key, true);
   for (const key of plan.shares ?? []) locate(store, root, key);
-  const fault = new Fault('load');
-  for (const range of plan.content ?? []) {
-    nodes += touchPath(store, root, range.key, false);
-    // Besides the range, inline content moves to pages when it outgrows its node.
-    const spilled = Math.ceil(store.maxInlineBytes / PAGE_BYTES);
-    data += Math.min(CONTENT_PAGES, pageIndex(range.to - 1) - pageIndex(range.from) + 1 + spilled);
-    faultPartialPages(store, root, range, fault);
+  if (plan.content !== undefined) {
+    const fault = new Fault('load');
+    for (const range of plan.content) {
+      nodes += touchPath(store, root, range.key, false);
+      // Besides the range, inline content moves to pages when it outgrows its node.
+      const spilled = Math.ceil(store.maxInlineBytes / PAGE_BYTES);
+      data += Math.min(CONTENT_PAGES, pageIndex(range.to - 1) - pageIndex(range.from) + 1 + spilled);
+      faultPartialPages(store, root, range, fault);
+    }
+    if (fault.data.length > 0) throw fault;
   }
-  if (fault.data.length > 0) throw fault;
   store.reserve(root, nodes, data, plan.purpose ?? 'write');
   store.charged = root;
   store.writing = true;

@@ -89,11 +89,10 @@ export function putCell(store: Store, root: Root, cell: node.Cell): void {
   const frame = pathFrames[depth];
   const slot = node.searchLeaf(store, frame, cell.key);
   if (node.found) {
-    const old = node.cellValue(store, frame, slot);
     const kind = node.kindOf(store, frame, slot);
-    if (kind === node.EXTENTS) releaseOld(store, old, cell);
-    if (kind === cell.kind && old.length === cell.value.length) {
-      old.set(cell.value);
+    if (kind === node.EXTENTS) releaseOld(store, node.cellValue(store, frame, slot), cell);
+    if (kind === cell.kind && node.valueLength(store, frame, slot) === cell.value.length) {
+      node.setValue(store, frame, slot, cell.value);
       return;
     }
     node.deleteCell(store, frame, slot);
