@@ -59,20 +59,22 @@ function wantsJson(args: readonly string[]): boolean {
   return args.slice(0, end < 0 ? args.length : end).includes('--json');
 }
 
+/** A world's getters stay what they are: some have effects. */
 function sessionOf(world: World, parsed: Parsed, json: boolean): Session {
   let wrote = false;
-  return {
-    ...world,
+  const session = {
     ...parsed,
     json,
     get wrote() {
       return wrote;
     },
-    write(bytes) {
+    write(bytes: string | Uint8Array) {
       wrote = true;
       world.write(bytes);
     },
   };
+  const descriptors = { ...Object.getOwnPropertyDescriptors(world), ...Object.getOwnPropertyDescriptors(session) };
+  return Object.defineProperties({}, descriptors) as Session;
 }
 
 export async function runLine(args: readonly string[], makeWorld: MakeWorld): Promise<number> {
@@ -97,7 +99,7 @@ export async function runLine(args: readonly string[], makeWorld: MakeWorld): Pr
   } catch (error) {
     if (error instanceof HandedOver) return error.status;
     world.progress(undefined);
-    if (world.signal.aborted) return INTERRUPTED;
+    if (world.isInterrupted) return INTERRUPTED;
     const failure = failureOf(error);
     tell(world, failure, json, command?.name);
     return failure.status;

@@ -26,7 +26,10 @@ function printable(environment: NodeJS.ProcessEnv): Record<string, string> {
   );
 }
 
-/** Ends on signals: politely first, and at once when asked again. */
+/**
+ * Ends on signals: politely first, and at once when asked again. Only for commands that look at the signal: others, which may be
+ * busy for long without a turn of the event loop, just die of it, as they may at any moment.
+ */
 function interruptible(): AbortController {
   const abort = new AbortController();
   const end = (status: number) => (): void => {
@@ -39,12 +42,17 @@ function interruptible(): AbortController {
   return abort;
 }
 
-let askedToEnd: AbortController | undefined;
+let interruption: AbortController | undefined;
+
+function signal(): AbortSignal {
+  interruption ??= interruptible();
+  return interruption.signal;
+}
 
 /** Standard input, opened by the first who reads it; empty for commands that have no use for it. */
-async function* inputOf(command: Command | undefined, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* inputOf(command: Command | undefined): AsyncGenerator<Uint8Array> {
   if (command?.input === undefined || (command.input === 'answers' && !isTerminal.input)) return;
-  yield* abortable(process.stdin, signal);
+  yield* abortable(process.stdin, signal());
 }
 
 function progressOnTerminal(): (line: string | undefined) => void {
@@ -61,15 +69,15 @@ function progressOnTerminal(): (line: string | undefined) => void {
 /** The lines that are typed, each once: what was typed ahead of a question answers it. */
 let typedLines: AsyncIterator<string> | undefined;
 
-async function askTerminal(question: string, signal: AbortSignal): Promise<string | undefined> {
-  if (!isTerminal.input || !isTerminal.error || signal.aborted) return undefined;
+async function askTerminal(question: string): Promise<string | undefined> {
+  if (!isTerminal.input || !isTerminal.error || signal().aborted) return undefined;
   if (typedLines === undefined) {
     const { createInterface } = await import('node:readline');
     // Without an output it leaves the terminal as it is, which edits and echoes lines by itself.
     typedLines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
   }
   process.stderr.write(question);
-  const aborted = once(signal, 'abort').then(() => undefined);
+  const aborted = once(signal(), 'abort').then(() => undefined);
   const answer = await Promise.race([typedLines.next(), aborted]);
   // At the end of the input nobody answers any more.
   return answer === undefined || answer.done === true ? undefined : answer.value;
@@ -77,8 +85,6 @@ async function askTerminal(question: string, signal: AbortSignal): Promise<strin
 
 /** The world for `args`, the command line as it was typed. */
 export function localWorld(command: Command | undefined, args: readonly string[]): World {
-  askedToEnd ??= interruptible();
-  const { signal } = askedToEnd;
   const directory = process.cwd();
   const columns = isTerminal.output ? process.stdout.columns : undefined;
   const interactive = isTerminal.input && isTerminal.error;
@@ -88,8 +94,13 @@ export function localWorld(command: Command | undefined, args: readonly string[]
     environment: process.env,
     interactive,
     columns,
-    input: inputOf(command, signal),
-    signal,
+    input: inputOf(command),
+    get signal() {
+      return signal();
+    },
+    get isInterrupted() {
+      return interruption?.signal.aborted === true;
+    },
     given: undefined,
     async handOver(poolPath) {
       // Cheap to see, so that who does not need them need not load the means.
@@ -107,23 +118,23 @@ export function localWorld(command: Command | undefined, args: readonly string[]
       const { Acknowledgements } = await import('./flow.ts');
       const flow = new Acknowledgements();
       return await ask(poolPath, request, {
-        input: command?.input === undefined ? flow.pieces() : inputOf(command, signal),
+        input: command?.input === undefined ? flow.pieces() : inputOf(command),
         output: (bytes) => {
           writeWhole(1, bytes);
           flow.took(bytes.length);
         },
         error: (bytes) => writeWhole(2, bytes),
-        signal,
+        signal: signal(),
       });
     },
     write: (bytes) => writeWhole(1, bytes),
-    drained: () => turn(undefined, { signal }),
+    drained: () => turn(undefined, { signal: signal() }),
     say: (line) => {
       progress(undefined);
       writeWhole(2, `${line}\n`);
     },
     progress,
-    ask: (question) => askTerminal(question, signal),
+    ask: (question) => askTerminal(question),
     path: (typed) => path.resolve(directory, typed),
   };
 }

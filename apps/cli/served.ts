@@ -57,6 +57,9 @@ function worldOf(call: EngineCommand, command: Command | undefined): World {
     columns,
     input,
     signal: call.signal,
+    get isInterrupted() {
+      return call.signal.aborted;
+    },
     given: { pool: call.pool, poolPath: call.poolPath },
     handOver: async () => undefined,
     write: (text) => {

@@ -21,8 +21,10 @@ export interface Session {
   /** Width of the terminal that standard output goes to, if it goes to one. */
   readonly columns: number | undefined;
   readonly input: AsyncIterable<Uint8Array>;
-  /** Aborted when whoever asked has gone or has given up. */
+  /** Aborted when whoever asked has gone or has given up. To look at it is to promise to heed it, at least every now and then. */
   readonly signal: AbortSignal;
+  /** Whether it is aborted, for whoever promises nothing. */
+  readonly isInterrupted: boolean;
   /** Set inside a process that has the pool open already. */
   readonly given: { readonly pool: Pool; readonly poolPath: string } | undefined;
   /** Has another process that holds the pool run this command; undefined if none takes commands. For `pool.ts` alone. */

@@ -53,6 +53,9 @@ export async function run(args: readonly string[], options: RunOptions): Promise
     columns,
     input: pieces(input),
     signal: signal ?? new AbortController().signal,
+    get isInterrupted() {
+      return signal?.aborted === true;
+    },
     given: undefined,
     handOver: async () => undefined,
     write: (bytes) => void output.push(bytesOf(bytes).slice()),
