@@ -20,6 +20,7 @@ export const groups: readonly Group[] = [
     commands: [
       { name: 'try', load: async () => (await import('./commands/try.ts')).tryCommand },
       { name: 'apply', load: async () => (await import('./commands/apply.ts')).applyCommand },
+      { name: 'demo', load: async () => (await import('./commands/demo.ts')).demo },
     ],
   },
   {
