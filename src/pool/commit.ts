@@ -203,8 +203,9 @@ function* cutDevice(state: PoolState): Steps<void> {
   if (state.flight || state.gate || state.device.bytes < cutBytes(state) + CUT_BYTES) return;
   try {
     yield* gated(state, cut(state));
-  } catch {
-    // The commit is durable all the same, and the next one tries again.
+  } catch (error) {
+    // The commit is durable all the same, but nobody knows how long the device is.
+    state.poisonBy(error);
   }
 }
 

@@ -165,8 +165,16 @@ function* placeNode(state: PoolState, pass: Pass, page: number, low: number, hig
   store.hash(bytes, store.hashWords);
   const moved = { page: target, low: store.hashWords[0], high: store.hashWords[1] };
   pass.nodes.set(page, moved);
-  yield* grow(state);
-  yield { kind: 'write', offset: pageOffset(target), pieces: [bytes] };
+  try {
+    yield* grow(state);
+    yield { kind: 'write', offset: pageOffset(target), pieces: [bytes] };
+  } catch (error) {
+    // It can only be released again if it is somewhere: here, since it is not on the device.
+    const frame = store.nodes.take(target);
+    store.nodes.markDirty(frame);
+    store.nodes.bytes(frame).set(bytes);
+    throw error;
+  }
   return moved;
 }
 

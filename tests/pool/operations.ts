@@ -237,8 +237,8 @@ export function* perform(world: World, operation: Operation): Requests {
   onModel(world.model, operation, merged);
 }
 
-/** `merged` is what a merge has made of the branch. */
-function onModel(model: PoolModel, operation: Operation, merged?: ReadonlyMap<string, Uint8Array>): void {
+/** `merged` is what a merge has made of the branch, where the model cannot know. */
+export function onModel(model: PoolModel, operation: Operation, merged?: ReadonlyMap<string, Uint8Array>): void {
   if ('key' in operation) {
     cellsOfModel(model, operation);
     return;

@@ -140,7 +140,7 @@ const kinds: [string, Profile, OpenOptions, number][] = [
   ['nodes of 8 KiB', { ...mixed, operations: 400, keys: 300, valueBytes: 1900 }, { ...smallPool, nodeBytes: 8192 }, 8],
   [
     'nodes of 64 KiB',
-    { ...mixed, operations: 400, keys: 900, valueBytes: 9000 },
+    { ...mixed, operations: 160, keys: 900, valueBytes: 9000 },
     { ...smallPool, nodeBytes: 65536 },
     8,
   ],

@@ -82,7 +82,7 @@ export class Session {
 }
 
 /** Opens what a crash has left and proves it; returns what it holds. Throws with what is wrong. */
-export function recovered(image: Image, allowed: ReadonlySet<string>): string {
+export function recovered(image: Image, allowed: { has(digest: string): boolean }): string {
   const device = imageDevice(image);
   const pool = openOnSync(device, smallPool);
   const digest = runSync(pool, readDigest(pool));
@@ -93,7 +93,7 @@ export function recovered(image: Image, allowed: ReadonlySet<string>): string {
 }
 
 /** {@link recovered}, with a message that tells how to find the crash again. */
-export function recoveredCrash(name: string, crash: CrashImage, allowed: ReadonlySet<string>): string {
+export function recoveredCrash(name: string, crash: CrashImage, allowed: { has(digest: string): boolean }): string {
   try {
     return recovered(crash.image, allowed);
   } catch (error) {

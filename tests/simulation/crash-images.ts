@@ -56,9 +56,10 @@ export function* crashImages(journal: Journal, options: CrashOptions): Generator
     const next = journal.steps[step];
     if (next === undefined) break;
     if (next.kind !== 'flush') {
-      unflushed.push({ step, request: next, isInLimbo: next.failed });
+      // A resize that failed has not been done: its caller can ask for the size.
+      if (next.kind === 'write' || !next.failed) unflushed.push({ step, request: next, isInLimbo: next.failed });
     } else if (next.failed) {
-      for (const each of unflushed) each.isInLimbo = true;
+      for (const each of unflushed) each.isInLimbo = each.request.kind === 'write';
     } else {
       durable = flushed(durable, unflushed, next.covers, options.seed);
       unflushed = unflushed.filter((each) => each.step >= next.covers);

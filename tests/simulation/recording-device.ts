@@ -150,9 +150,9 @@ class Recorder {
   #write(offset: number, data: Uint8Array): void {
     if (offset + data.length > this.#draft.bytes) throw new Error('the device was written beyond its end');
     const failure = this.#stepFailure('write') ?? this.#fillFailure(offset, data.length);
-    this.journal.steps.push({ kind: 'write', offset, data, failed: failure !== undefined });
-    // A failed write has got somewhere: here, to half its sectors.
+    // A failed write has got somewhere: here, to half its sectors. What is not to be read back will not come up later.
     const done = failure === undefined ? data : data.subarray(0, Math.floor(data.length / 1024) * 512);
+    this.journal.steps.push({ kind: 'write', offset, data: done, failed: failure !== undefined });
     writeDraft(this.#draft, offset, done);
     if (failure !== undefined) throw failure;
   }
