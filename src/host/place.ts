@@ -15,7 +15,10 @@ const hasDescriptorPaths = existsSync('/proc/self/fd');
 
 /** Opens for reading without a trace in the access time, where that is allowed. Never follows a link, never waits for a writer. */
 export function openForReading(path: ByteString, more = 0): number {
-  const flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | more;
+  return openUnseen(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | more);
+}
+
+function openUnseen(path: ByteString, flags: number): number {
   try {
     return openSync(hostPath(path), flags | O_NOATIME);
   } catch (error) {
@@ -63,7 +66,7 @@ export class Place {
       // The directory where all begins was named by the caller, who may have meant a symbolic link.
       this.#descriptor =
         this.parent === undefined
-          ? openSync(hostPath(this.hostPath), O_RDONLY | O_DIRECTORY)
+          ? openUnseen(this.hostPath, O_RDONLY | O_DIRECTORY)
           : openForReading(`${this.parent.access()}/${this.#name}`, O_DIRECTORY);
     }
     return `/proc/self/fd/${this.#descriptor}`;

@@ -37,6 +37,8 @@ const expectationOf = (stat: HostStat): Expectation => ({
   size: stat.size,
 });
 
+const BEYOND = 'it lies on a file system mounted inside, and cannot be moved from or to there';
+
 const depthOf = (path: ByteString) => path.split('/').length;
 
 const typeNames: Partial<Record<FileType, string>> = {
@@ -186,7 +188,8 @@ export class Planner {
     const { kind, type, inodeBefore, before: from } = change;
     const stat = reach.stat(from);
     if (kind === 'removed' && stat === undefined) return;
-    const reason = this.#real.whyChanged(from, stat, inodeBefore, type);
+    const isFar = kind === 'renamed' && stat !== undefined && !this.#isNear(stat);
+    const reason = isFar ? BEYOND : this.#real.whyChanged(from, stat, inodeBefore, type);
     if (reason !== undefined) this.#refuse(change, reason);
     else if (kind === 'removed' && type === 'directory' && this.#kept.has(from)) {
       this.#refuse(change, 'something in it has to stay');
@@ -211,7 +214,7 @@ export class Planner {
       else if (!isQuiet(change)) this.#refuse(change, reason);
       return;
     }
-    const parent = this.#parentProblem(path, before);
+    const parent = this.#parentProblem(path, kind === 'renamed' ? path : before, kind === 'renamed');
     if (parent !== undefined) this.#refuse(change, parent);
     else if (stat === undefined || (kind === 'added' && type === 'directory' && stat.type === type)) {
       this.#accepted.push(change);
@@ -225,13 +228,25 @@ export class Planner {
     }
   }
 
-  #parentProblem(path: ByteString, before: ByteString): string | undefined {
+  /** Whether it lies on the file system of the real directory itself: only there can names be moved. */
+  #isNear(stat: HostStat): boolean {
+    return stat.device === this.#real.reach.stat('')?.device;
+  }
+
+  #parentProblem(path: ByteString, before: ByteString, moves: boolean): string | undefined {
     if (this.#arriving.has(splitPath(path).directory)) return undefined;
     const { directory } = splitPath(before);
     if (directory === '') return undefined;
     const parent = this.#real.reach.stat(directory);
-    if (parent?.type === 'directory') return undefined;
+    if (parent?.type === 'directory') return moves && !this.#isNear(parent) ? BEYOND : undefined;
+    // Below a directory that moves, the real one is still elsewhere.
+    if (moves && this.#isBelowArriving(directory)) return undefined;
     return parent === undefined ? 'its directory was removed there meanwhile' : 'its directory is none there any more';
+  }
+
+  #isBelowArriving(path: ByteString): boolean {
+    for (let at = path; at !== ''; at = splitPath(at).directory) if (this.#arriving.has(at)) return true;
+    return false;
   }
 
   #add(change: FileChange, rewritten: ReadonlySet<number>): void {
