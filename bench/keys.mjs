@@ -27,32 +27,52 @@ const lmdb = await peer('lmdb');
 
 const directory = scratch('keys');
 
+/**
+ * Keys one after another in one block. Millions of small arrays would burden the collector of garbage, and whoever allocates
+ * beside them; so each use copies a key to an array that is used again.
+ */
+class Keys {
+  /** @param {readonly string[]} keys a character for each byte */
+  constructor(keys) {
+    this.count = keys.length;
+    this.bytes = Buffer.from(keys.join(''), 'latin1');
+  }
+
+  /** @param {number} index @param {Uint8Array} key */
+  copy(index, key) {
+    const from = index * KEY_BYTES;
+    for (let at = 0; at < KEY_BYTES; at++) key[at] = this.bytes[from + at];
+    return key;
+  }
+}
+
 /** Distinct, in random order. */
 function randomKeys() {
   const next = sequence(1);
-  const seen = new Set();
-  const keys = [];
-  while (keys.length < KEYS) {
-    const key = Buffer.alloc(KEY_BYTES);
+  const key = Buffer.alloc(KEY_BYTES);
+  const keys = new Set();
+  while (keys.size < KEYS) {
     for (let at = 0; at < KEY_BYTES; at += 4) key.writeUInt32BE(next(), at);
     key[0] = FACE;
-    const name = key.toString('latin1');
-    if (!seen.has(name)) keys.push(key);
-    seen.add(name);
+    keys.add(key.toString('latin1'));
   }
-  return keys;
+  return [...keys];
 }
 
-/** Each side's keys lie in memory in the order in which they are used, as keys do that were made just before. */
-const inOrder = (/** @type {readonly Buffer[]} */ keys) => ({
-  byre: keys.map((key) => new Uint8Array(key)),
-  lmdb: keys.map((key) => Buffer.from(key)),
-});
-const made = randomKeys();
-const next = sequence(2);
-const unsorted = inOrder(made);
-const sorted = inOrder([...made].sort(Buffer.compare));
-const asked = inOrder(made.map(() => made[next() % KEYS]));
+function makeKeys() {
+  const made = randomKeys();
+  const next = sequence(2);
+  return {
+    unsorted: new Keys(made),
+    sorted: new Keys([...made].sort()),
+    asked: new Keys(made.map(() => made[next() % KEYS])),
+  };
+}
+
+const { unsorted, sorted, asked } = makeKeys();
+/** Uint8Array for byre, Buffer for lmdb-js: what their callers have. */
+const byreKey = new Uint8Array(KEY_BYTES);
+const lmdbKey = Buffer.alloc(KEY_BYTES);
 const values = Array.from({ length: 1024 }, (_, index) => new Uint8Array(VALUE_BYTES).fill(index));
 
 /** @param {string} name */
@@ -61,11 +81,13 @@ function openByre(name) {
   return { pool, branch: pool.branchSync('main') };
 }
 
-/** @param {any} branch @param {readonly Uint8Array[]} keys */
+/** @param {any} branch @param {Keys} keys */
 function fillByre(branch, keys) {
   const { store, root } = branch;
-  for (let at = 0; at < keys.length; at += OPERATION_PUTS) {
-    const puts = keys.slice(at, at + OPERATION_PUTS);
+  let puts = Array.from({ length: OPERATION_PUTS }, () => new Uint8Array(KEY_BYTES));
+  for (let at = 0; at < keys.count; at += OPERATION_PUTS) {
+    if (keys.count - at < OPERATION_PUTS) puts = puts.slice(0, keys.count - at);
+    for (let i = 0; i < puts.length; i++) keys.copy(at + i, puts[i]);
     branch.runSync(() => {
       prepare(store, root, { puts });
       for (let i = 0; i < puts.length; i++) put(store, root, puts[i], values[(at + i) & 1023]);
@@ -87,10 +109,10 @@ function openLmdb(name) {
   });
 }
 
-/** @param {any} database @param {readonly Buffer[]} keys */
+/** @param {any} database @param {Keys} keys */
 function fillLmdb(database, keys) {
   database.transactionSync(() => {
-    for (let i = 0; i < keys.length; i++) database.putSync(keys[i], values[i & 1023]);
+    for (let i = 0; i < keys.count; i++) database.putSync(keys.copy(i, lmdbKey), values[i & 1023]);
   });
 }
 
@@ -114,7 +136,7 @@ async function measureLoad(kind) {
       rmSync(path.join(directory, 'load.byre'), { force: true });
       const { pool, branch } = openByre('load.byre');
       const seconds = await timed(() => {
-        fillByre(branch, keys.byre);
+        fillByre(branch, keys);
         pool.commitSync();
       });
       pool.closeSync();
@@ -125,7 +147,7 @@ async function measureLoad(kind) {
       lmdb: async () => {
         removeLmdb('load.mdb');
         const database = openLmdb('load.mdb');
-        const seconds = await timed(() => fillLmdb(database, keys.lmdb));
+        const seconds = await timed(() => fillLmdb(database, keys));
         await database.close();
         sizes.lmdb = sizeOf('load.mdb');
         return seconds / KEYS;
@@ -159,12 +181,15 @@ async function measureReads(branch, database) {
   const reads = await compare(5, {
     byre: async () =>
       (await timed(() => {
-        for (const key of asked.byre) branch.runSync(() => get(store, root, key));
+        for (let i = 0; i < KEYS; i++) {
+          asked.copy(i, byreKey);
+          branch.runSync(() => get(store, root, byreKey));
+        }
       })) / KEYS,
     ...(database && {
       'lmdb getBinary': async () =>
         (await timed(() => {
-          for (const key of asked.lmdb) database.getBinary(key);
+          for (let i = 0; i < KEYS; i++) database.getBinary(asked.copy(i, lmdbKey));
         })) / KEYS,
     }),
   });
@@ -172,12 +197,15 @@ async function measureReads(branch, database) {
   const lent = await compare(5, {
     byre: async () =>
       (await timed(() => {
-        for (const key of asked.byre) branch.runSync(() => borrow(store, root, key)?.[0]);
+        for (let i = 0; i < KEYS; i++) {
+          asked.copy(i, byreKey);
+          branch.runSync(() => borrow(store, root, byreKey)?.[0]);
+        }
       })) / KEYS,
     ...(database && {
       'lmdb getBinaryFast': async () =>
         (await timed(() => {
-          for (const key of asked.lmdb) database.getBinaryFast(key);
+          for (let i = 0; i < KEYS; i++) database.getBinaryFast(asked.copy(i, lmdbKey));
         })) / KEYS,
     }),
   });
@@ -212,10 +240,10 @@ heading(
 );
 if (isWanted('load')) for (const kind of /** @type {const} */ (['unsorted', 'sorted'])) await measureLoad(kind);
 const { pool, branch } = openByre('read.byre');
-fillByre(branch, unsorted.byre);
+fillByre(branch, unsorted);
 pool.commitSync();
 const database = openLmdb('read.mdb');
-if (database) fillLmdb(database, unsorted.lmdb);
+if (database) fillLmdb(database, unsorted);
 if (isWanted('get')) await measureReads(branch, database);
 if (isWanted('scan')) await measureScan(branch, database);
 pool.closeSync();
