@@ -255,7 +255,7 @@ export function insertCell(store: Store, frame: number, slot: number, cell: Cell
   const bytes = cellBytes(cell, prefix, u8[base + 1]);
   if (HEADER_BYTES + count * SLOT_BYTES + readU16(u8, base + 16) + bytes > store.nodeBytes) return false;
   const at = base + HEADER_BYTES + slot * SLOT_BYTES;
-  u8.copyWithin(at + SLOT_BYTES, at, base + HEADER_BYTES + count * SLOT_BYTES);
+  if (slot < count) u8.copyWithin(at + SLOT_BYTES, at, base + HEADER_BYTES + count * SLOT_BYTES);
   placeCell(store, frame, slot, cell, prefix);
   writeU16(u8, base + 2, count + 1);
   return true;
