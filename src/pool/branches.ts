@@ -145,8 +145,18 @@ export function* adoptFork(state: PoolState, into: OpenBranch, fork: OpenBranch)
     checkThere(state, fork);
     // The fork's own reference keeps the page from being used for anything else, so the number tells.
     if (fork.record.ancestry[0]?.root.page !== into.record.root.page) return false;
+    if (into.record.kind === 'snapshot') throw new ByreError('READ_ONLY', `'${into.name}' is a snapshot`);
+    checkQuota(into.record.root, fork.record.root.chargedPages);
     replaceRoot(state, into, fork.record.root);
     return true;
+  });
+}
+
+/** Throws EDQUOT if so many more pages would exceed a branch's quota. */
+export function checkQuota(root: Root, morePages: number): void {
+  if (root.quotaPages === 0 || morePages <= 0 || root.chargedPages + morePages <= root.quotaPages) return;
+  throw new ByreError('EDQUOT', 'the branch would exceed its quota: free something in it or raise the quota', {
+    details: { quotaPages: root.quotaPages, chargedPages: root.chargedPages, morePages },
   });
 }
 

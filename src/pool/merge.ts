@@ -11,6 +11,7 @@ import { releaseRoot, shareRoot } from '../core/share.ts';
 import type { Root, Store } from '../core/store.ts';
 import { ByreError } from '../errors.ts';
 import {
+  checkQuota,
   checkThere,
   checkWritable,
   forkUnnamed,
@@ -176,6 +177,7 @@ export function* mergeInto(
         const done = yield* run(state, () => {
           checkThere(state, into);
           if (into.record.root.page !== start) return false;
+          checkQuota(into.record.root, work.record.root.chargedPages);
           replaceRoot(state, into, work.record.root);
           remember(state, into, from, source.record.root);
           state.changed = true;

@@ -63,3 +63,21 @@ test('wrong names, options and handles are refused with what to do', async () =>
   await pool.close();
   await expect(pool.branch('main')).rejects.toMatchObject({ code: 'CLOSED' });
 });
+
+test('a fork is not adopted by a snapshot, nor past a quota', async () => {
+  const pool = await openOn(memoryDevice(), {});
+  await pool.snapshot('main', 'seed');
+  const seed = await pool.branch('seed');
+  const held = await pool.forkUnnamed(seed);
+  set(held, 'a', '1');
+  await expect(pool.adopt(seed, held)).rejects.toMatchObject({ code: 'READ_ONLY' });
+  const main = await pool.branch('main');
+  await pool.limit('main', { quotaBytes: 64 * 1024 });
+  const large = await pool.forkUnnamed(main);
+  for (let n = 0; n < 200; n++) set(large, `key ${n}`, 'x'.repeat(1000));
+  await expect(pool.adopt(main, large)).rejects.toMatchObject({ code: 'EDQUOT' });
+  expect(read(main, 'key 1')).toBeUndefined();
+  for (const fork of [held, large]) await pool.release(fork);
+  expect((await pool.check()).problems).toEqual([]);
+  await pool.close();
+});
