@@ -14,7 +14,6 @@ import {
   ftruncateSync,
   futimesSync,
   lchownSync,
-  lstatSync,
   lutimesSync,
   openSync,
   rmSync,
@@ -34,7 +33,7 @@ import type { Run } from './memory.ts';
 import { type ByteString, hostPath } from './names.ts';
 import { native } from './native.ts';
 import type { Seen } from './record.ts';
-import { type HostStat, nanosecondsOf, statHost, statOf } from './stat.ts';
+import { type HostStat, nanosecondsOf, statDescriptor, statHost } from './stat.ts';
 import { exportXattrs } from './xattrs.ts';
 
 const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, COPYFILE_EXCL, COPYFILE_FICLONE_FORCE } = constants;
@@ -91,7 +90,7 @@ export class FileWriter {
       calls.makeNode(path, (typeBits[attributes.type] ?? 0) | (attributes.mode & 0o777), attributes.device);
     }
     const lost = this.finish(inode, attributes, path, true);
-    return { stat: statOf(lstatSync(hostPath(path), { bigint: true })), lost };
+    return { stat: statHost(path)!, lost };
   }
 
   /**
@@ -101,7 +100,7 @@ export class FileWriter {
   finish(inode: number, attributes: Attributes, path: ByteString, isNew: boolean, inside = path): string[] {
     const { uid, gid, mode, type } = attributes;
     const lost: string[] = [];
-    const stat = statOf(lstatSync(hostPath(path), { bigint: true }));
+    const stat = statHost(path)!;
     if (stat.uid !== uid || stat.gid !== gid) {
       if (this.#uid === 0) lchownSync(hostPath(path), uid, gid);
       else lost.push(`owner ${uid}:${gid}`);
@@ -177,7 +176,7 @@ export class FileWriter {
         futimesSync(descriptor, secondsOf(attributes.accessTime), secondsOf(attributes.modifyTime));
       else this.setTimes(path, attributes);
       this.bytesWritten += size;
-      return { stat: statOf(fstatSync(descriptor, { bigint: true })), lost };
+      return { stat: statDescriptor(descriptor), lost };
     } finally {
       closeSync(descriptor);
     }

@@ -3,7 +3,7 @@
  * pages that differ, so that what is the same stays shared. Holes stay holes.
  * Callers must look at `steady`: a file that somebody wrote to while it was read, three times over, may be a mixture.
  */
-import { fstatSync, readSync } from 'node:fs';
+import { readSync } from 'node:fs';
 import { isByreError } from '../errors.ts';
 import { setAttributes } from '../files/ops/attributes.ts';
 import { read, write } from '../files/ops/content.ts';
@@ -13,7 +13,7 @@ import { CONTENT_BYTES } from '../files/ops/keys.ts';
 import type { View } from '../files/ops/view.ts';
 import type { Run } from './memory.ts';
 import { native } from './native.ts';
-import { type HostStat, isSparse, isUnchanged, statOf, timeOf } from './stat.ts';
+import { type HostStat, isSparse, isUnchanged, statDescriptor, timeOf } from './stat.ts';
 
 const PAGE_BYTES = 4096;
 const TRIES = 3;
@@ -33,8 +33,6 @@ interface Piece {
   readonly to: number;
   readonly isHole: boolean;
 }
-
-const statDescriptor = (descriptor: number) => statOf(fstatSync(descriptor, { bigint: true }));
 
 export class Filler {
   readonly #view: View;

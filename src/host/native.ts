@@ -22,6 +22,8 @@ export interface Native {
   syncFileSystem(descriptor: number): void;
   /** Fills 256 bytes with what `statx` says of a path of plain ASCII; false if there is any error. */
   statInto(path: string, into: Uint8Array): boolean;
+  /** The same of an open file. */
+  statDescriptorInto(descriptor: number, into: Uint8Array): boolean;
 }
 
 type Call = (...values: unknown[]) => number;
@@ -33,6 +35,7 @@ interface Koffi {
 
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_EMPTY_PATH = 0x1000;
 /** The basic fields and the birth time. */
 const STATX_ALL = 0xfff;
 const SEEK_DATA = 3;
@@ -109,6 +112,7 @@ function bind(koffi: Koffi): Native {
     },
     seekData: (descriptor, offset) => seek(descriptor, offset, SEEK_DATA),
     seekHole: (descriptor, offset) => seek(descriptor, offset, SEEK_HOLE),
+    statDescriptorInto: (descriptor, into) => statx(descriptor, '', AT_EMPTY_PATH, STATX_ALL, into) === 0,
     statInto: (path, into) => statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_ALL, into) === 0,
     syncFileSystem(descriptor) {
       checked(syncfs(descriptor), 'syncfs');

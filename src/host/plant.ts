@@ -2,7 +2,7 @@
  * Makes in the branch what the host has and the branch has not: single entries, and whole trees one directory at a time.
  * Callers must have made sure that the branch has no such name, and must finish the directory that they plant into.
  */
-import { closeSync, type Dirent, fstatSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, type Dirent, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { isByreError } from '../errors.ts';
 import { getAttributes, setAttributes } from '../files/ops/attributes.ts';
 import { create } from '../files/ops/create.ts';
@@ -19,8 +19,8 @@ import {
   isSparse,
   isUnchanged,
   nanosecondsOf,
+  statDescriptor,
   statHost,
-  statOf,
   timeOf,
 } from './stat.ts';
 import { hostXattrNames, importXattrs } from './xattrs.ts';
@@ -97,13 +97,13 @@ function plantSmall(state: ImportState, directory: Directory, name: ByteString):
     const path = place.accessTo(name);
     const descriptor = openForReading(path);
     try {
-      const stat = statOf(fstatSync(descriptor, { bigint: true }));
+      const stat = statDescriptor(descriptor);
       if (stat.type === 'file' && stat.size <= SMALL_BYTES && stat.links === 1 && !isSparse(stat)) {
         let room = state.batch.room(stat.size + 1);
         if (room === undefined) flushBatch(state, directory);
         room ??= state.batch.room(stat.size + 1)!;
         const length = readSync(descriptor, room, 0, room.length, 0);
-        const after = statOf(fstatSync(descriptor, { bigint: true }));
+        const after = statDescriptor(descriptor);
         const isPlain =
           length === after.size && isUnchanged(stat, after) && hostXattrNames(path, descriptor).length === 0;
         if (isPlain) {
@@ -137,7 +137,7 @@ function plantLink(state: ImportState, place: Place, name: ByteString, stat: Hos
 function plantFile(state: ImportState, place: Place, name: ByteString): KnownEntry | undefined {
   const descriptor = openForReading(place.accessTo(name));
   try {
-    return plantOpen(state, place, name, descriptor, statOf(fstatSync(descriptor, { bigint: true })));
+    return plantOpen(state, place, name, descriptor, statDescriptor(descriptor));
   } finally {
     closeSync(descriptor);
   }

@@ -2,7 +2,7 @@
  * Brings one entry that both sides have, of the same type and no directory, to what the host has.
  * Callers must finish the directory afterwards: replacing an entry touches it.
  */
-import { closeSync, fstatSync, readlinkSync } from 'node:fs';
+import { closeSync, readlinkSync } from 'node:fs';
 import { type Attributes, getAttributes, setAttributes } from '../files/ops/attributes.ts';
 import { link, readLink } from '../files/ops/link.ts';
 import type { FileType } from '../files/ops/record.ts';
@@ -12,7 +12,7 @@ import { openForReading } from './place.ts';
 import { guarded, plantEntry } from './plant.ts';
 import type { KnownEntry } from './record.ts';
 import { removeTree } from './removal.ts';
-import { type HostStat, identityOf, nanosecondsOf, statHost, statOf, timeOf } from './stat.ts';
+import { type HostStat, identityOf, nanosecondsOf, statDescriptor, statHost, timeOf } from './stat.ts';
 import { importXattrs } from './xattrs.ts';
 
 /** Undefined if it vanished or cannot be read; that is noted. */
@@ -110,7 +110,7 @@ function updateFile(state: ImportState, directory: Directory, entry: KnownEntry)
   const path = directory.place.accessTo(entry.name);
   const descriptor = openForReading(path);
   try {
-    const stat = statOf(fstatSync(descriptor, { bigint: true }));
+    const stat = statDescriptor(descriptor);
     if (stat.type !== 'file') {
       state.problem(
         'vanished',
