@@ -106,6 +106,7 @@ export class PoolState {
 
   /** Tells a branch's listeners, once for everything that happens until they are called. */
   tell(root: Root): void {
+    if (this.listeners.size === 0) return;
     const branch = this.branchOf.get(root);
     if (!branch || branch.record.root !== root || !this.listeners.has(branch) || this.told.has(branch)) return;
     this.told.add(branch);
