@@ -44,6 +44,7 @@ describe('rows', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         const printed = line(text);
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about.
         expect(/[\0-\t\v-\x1f\x7f-\x9f]/.test(printed)).toBe(false);
         expect(JSON.parse(printed)).toBe(text);
       }),

@@ -11,7 +11,11 @@ import { checks } from './checks.ts';
 import { chromium, openPage } from './chromium.ts';
 import type { Outcome } from './page.ts';
 
-const hash = path.resolve('node_modules/xxhash-wasm/esm/xxhash-wasm.js');
+/** The packages that are imported by name, as the page's import map has them. */
+const packages: Readonly<Record<string, string>> = {
+  '/xxhash-wasm.js': path.resolve('node_modules/xxhash-wasm/esm/xxhash-wasm.js'),
+  '/node-diff3.js': path.resolve('node_modules/node-diff3/dist/diff3.mjs'),
+};
 
 const page = (script: string) => `<!doctype html>
 <meta charset="utf-8">
@@ -21,7 +25,7 @@ const page = (script: string) => `<!doctype html>
   addEventListener('error', (event) => tell(event.message ?? 'a script could not be loaded'), true);
   addEventListener('unhandledrejection', (event) => tell(String(event.reason?.stack ?? event.reason)));
 </script>
-<script type="importmap">{ "imports": { "xxhash-wasm": "/xxhash-wasm.js" } }</script>
+<script type="importmap">{ "imports": { "xxhash-wasm": "/xxhash-wasm.js", "node-diff3": "/node-diff3.js" } }</script>
 <script type="module" src="${script}"></script>`;
 
 async function textOf(request: IncomingMessage): Promise<string> {
@@ -38,7 +42,7 @@ async function served(home: string, script: string, visit: (url: string) => Prom
   });
   const answer = (request: IncomingMessage, response: ServerResponse) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
-    const file = pathname === '/xxhash-wasm.js' ? hash : path.join(home, path.normalize(pathname));
+    const file = packages[pathname] ?? path.join(home, path.normalize(pathname));
     if (pathname === '/') response.writeHead(200, { 'content-type': 'text/html' }).end(page(script));
     else if (existsSync(file)) response.writeHead(200, { 'content-type': 'text/javascript' }).end(readFileSync(file));
     else {
