@@ -7,13 +7,14 @@ import { statSync } from 'node:fs';
 import path from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { ByreError } from '../errors.ts';
-import { type HostBranch, presentTime, resolveDirectory, viewOf } from './branch.ts';
+import { type HostBranch, presentTime, resolve, resolveDirectory, viewOf } from './branch.ts';
 import { type ImportReport, ImportState } from './import-state.ts';
 import { Importer } from './importer.ts';
 import { HostMemory } from './memory.ts';
 import { byteString, hostPath } from './names.ts';
 import { Place } from './place.ts';
-import { statOf } from './stat.ts';
+import type { Origin } from './record.ts';
+import { type HostStat, statOf } from './stat.ts';
 
 export type { ImportReport, Problem, ProblemKind } from './import-state.ts';
 
@@ -41,14 +42,20 @@ export interface ImportOptions {
 /** How long the asynchronous form works before it lets others run. */
 const TURN_MS = 12;
 
-function* steps(branch: HostBranch, directory: string, options: ImportOptions): Generator<void, ImportReport> {
+interface Begun {
+  readonly state: ImportState;
+  readonly top: Place;
+  readonly stat: HostStat;
+  readonly origin: Origin | undefined;
+}
+
+function begin(branch: HostBranch, directory: string, options: ImportOptions, inode: number): Begun {
   const time = presentTime();
   const view = viewOf(branch, time);
   const run = branch.runSync.bind(branch);
   const from = byteString(path.resolve(directory));
   const stat = statOf(statSync(hostPath(from), { bigint: true }));
   if (stat.type !== 'directory') throw new ByreError('ENOTDIR', `${directory} is no directory`, { path: directory });
-  const inode = resolveDirectory(branch, view, byteString(options.into ?? '/'));
   const memory = new HostMemory(view, run);
   // Inode numbers of another file system say nothing about this one.
   const origin = memory.origin(inode);
@@ -63,8 +70,34 @@ function* steps(branch: HostBranch, directory: string, options: ImportOptions): 
     device: options.oneFileSystem === true ? stat.device : undefined,
     settled: options.settled === true,
   });
+  return { state, top: Place.top(from, inode), stat, origin };
+}
+
+/**
+ * Whether an import would find nothing to do: then its report, and undefined otherwise. It only looks, so a pool that is open for
+ * reading will do; it gives up at the first thing that may have changed.
+ */
+export function findUnchanged(
+  branch: HostBranch,
+  directory: string,
+  options: ImportOptions = {},
+): ImportReport | undefined {
+  const target = resolve(branch, viewOf(branch, 0n), byteString(options.into ?? '/'));
+  if (target?.type !== 'directory') return undefined;
+  const { state, top, stat, origin } = begin(branch, directory, options, target.inode);
+  if (!state.trusted || origin?.directory !== top.hostPath || origin.device !== stat.device) return undefined;
+  const isUnchanged = new Importer(state).isUnchanged(top);
+  top.closeAll();
+  return isUnchanged ? state.report : undefined;
+}
+
+function* steps(branch: HostBranch, directory: string, options: ImportOptions): Generator<void, ImportReport> {
+  const inode = resolveDirectory(branch, viewOf(branch, presentTime()), byteString(options.into ?? '/'));
+  const { state, top, stat, origin } = begin(branch, directory, options, inode);
+  const { memory } = state;
+  const from = top.hostPath;
   let last = Date.now();
-  for (const _ of new Importer(state).walk(Place.top(from, inode), stat)) {
+  for (const _ of new Importer(state).walk(top, stat)) {
     if (options.onProgress !== undefined && Date.now() - last >= 50) {
       options.onProgress(state.report);
       last = Date.now();

@@ -22,7 +22,7 @@ import {
   plantNew,
   typeOfDirent,
 } from './plant.ts';
-import { QuickLook } from './quick-look.ts';
+import { type Below, QuickLook } from './quick-look.ts';
 import type { KnownDirectory, KnownEntry } from './record.ts';
 import { type HostStat, nanosecondsOf, statHost } from './stat.ts';
 import { updateEntry } from './update.ts';
@@ -68,8 +68,7 @@ export class Importer {
   /** A directory that both sides have: the quick way if nothing in it has changed, and then all below it. */
   *#visit(place: Place): Generator<void> {
     const state = this.#state;
-    const isQuick = state.device === undefined && !state.holdsExcluded(place.hostPath) && !this.#gone.hasMoved;
-    const below = isQuick ? this.#quick?.unchanged(place.hostPath, place.inode, state.report) : undefined;
+    const below = this.#gone.hasMoved ? undefined : this.#lookQuickly(place);
     if (below === undefined) {
       const find = () => statHost(place.hostPath.length < LONGEST_PATH ? place.hostPath : place.outside());
       const stat = guarded(state, place.path, find);
@@ -82,24 +81,47 @@ export class Importer {
     for (const { name, inode } of below) yield* this.#visit(place.below(name, inode));
   }
 
+  #lookQuickly({ hostPath, inode }: Place): Below[] | undefined {
+    const state = this.#state;
+    if (state.device !== undefined) return undefined;
+    // What is to be passed over from now on must not be known from before.
+    if (state.holdsExcluded(hostPath)) {
+      const known = state.memory.load(inode)?.entries;
+      if (known === undefined || known.some(({ name }) => state.isExcluded(`${hostPath}/${name}`))) return undefined;
+    }
+    return this.#quick?.unchanged(hostPath, inode, state.report);
+  }
+
+  /** Only looks: true if nothing in or below a directory has changed. */
+  isUnchanged(top: Place): boolean {
+    const waiting = [top];
+    for (let place = waiting.pop(); place !== undefined; place = waiting.pop()) {
+      const below = this.#lookQuickly(place);
+      if (below === undefined) return false;
+      this.#state.report.directories++;
+      for (let at = below.length - 1; at >= 0; at--) waiting.push(place.below(below[at]!.name, below[at]!.inode));
+    }
+    return true;
+  }
+
   /** A directory that both sides have, entry by entry. */
   *#compare(place: Place, stat: HostStat, memory: KnownDirectory | undefined): Generator<void> {
     const entries = this.#entriesOf(place.inode, memory);
     const isAsKnown = entries === memory?.entries && isUnchangedDirectory(stat, memory);
-    const names = isAsKnown ? entries.map((entry) => entry.name) : this.#listNames(place);
-    if (names === undefined) return;
+    const listed = isAsKnown ? { names: entries.map((entry) => entry.name), isPartial: false } : this.#listNames(place);
+    if (listed === undefined) return;
     const directory: Directory = {
       place,
       stat,
       entries: [],
       changed: !isAsKnown,
       touched: false,
-      suspect: false,
+      suspect: listed.isPartial,
       isNew: false,
     };
     const subdirectories: Array<{ readonly entry: KnownEntry; readonly stat: HostStat }> = [];
     let at = 0;
-    for (const name of names) {
+    for (const name of listed.names) {
       while (at < entries.length && entries[at]!.name < name) this.#lose(directory, entries[at++]!);
       const known = at < entries.length && entries[at]!.name === name ? entries[at++] : undefined;
       const entry = known !== undefined && this.#gone.isTaken(place.inode, name) ? undefined : known;
@@ -155,8 +177,11 @@ export class Importer {
     }
   }
 
-  #listNames(place: Place): ByteString[] | undefined {
-    return guarded(this.#state, place.path, () => listHost(this.#state, place).map((entry) => entry.name));
+  #listNames(place: Place): { readonly names: ByteString[]; readonly isPartial: boolean } | undefined {
+    return guarded(this.#state, place.path, () => {
+      const { entries, isPartial } = listHost(this.#state, place);
+      return { names: entries.map((entry) => entry.name), isPartial };
+    });
   }
 
   /** A name that both sides have, for the same type of file. */
@@ -319,9 +344,9 @@ export class Importer {
       isNew: true,
     };
     const listed = guarded(state, place.path, () => listHost(state, place));
-    if (listed === undefined) directory.suspect = true;
+    directory.suspect = listed === undefined || listed.isPartial;
     const subdirectories: Array<{ readonly entry: KnownEntry; readonly stat: HostStat }> = [];
-    for (const each of listed ?? []) {
+    for (const each of listed?.entries ?? []) {
       const type = typeOfDirent(each);
       const found = this.#gone.isEmpty && type === 'file' ? undefined : this.#statFresh(directory, each.name);
       if (found === undefined && (type !== 'file' || !this.#gone.isEmpty)) continue;

@@ -197,13 +197,19 @@ export function typeOfDirent(entry: Dirent): FileType | undefined {
   return entry.isSymbolicLink() ? 'symlink' : undefined;
 }
 
-/** The names in a directory, in byte order, with their types as far as the host tells them for nothing. */
-export function listHost(state: ImportState, place: Place): Dirent[] {
-  const path = place.access();
-  const entries = readdirSync(hostPath(path), { encoding: 'latin1', withFileTypes: true });
-  const kept =
-    state.excluded.size === 0 ? entries : entries.filter((e) => !state.isExcluded(`${place.hostPath}/${e.name}`));
-  return kept.sort((a, b) => (a.name < b.name ? -1 : 1));
+export interface Listing {
+  /** In byte order of names, with types as far as the host tells them for nothing. */
+  readonly entries: Dirent[];
+  /** Something was passed over: what is remembered of the directory is not all that is there. */
+  readonly isPartial: boolean;
+}
+
+export function listHost(state: ImportState, place: Place): Listing {
+  const all = readdirSync(hostPath(place.access()), { encoding: 'latin1', withFileTypes: true });
+  const isKept = ({ name }: Dirent) => !state.isExcluded(`${place.hostPath}/${name}`);
+  const entries = state.holdsExcluded(place.hostPath) ? all.filter(isKept) : all;
+  const isPartial = entries.length < all.length;
+  return { entries: entries.sort((a, b) => (a.name < b.name ? -1 : 1)), isPartial };
 }
 
 /** Gives a directory of the branch what the host's has, and remembers it. All its entries are there now. */

@@ -3,7 +3,8 @@
  */
 import { realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { type ImportReport, importDirectorySync } from '../../../src/host/import.ts';
+import { findUnchanged, type ImportOptions, type ImportReport, importDirectorySync } from '../../../src/host/import.ts';
+import type { Pool } from '../../../src/pool/pool.ts';
 import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { showBytes, showCount, showNumber } from '../format.ts';
@@ -29,6 +30,19 @@ export function showImport(report: ImportReport): string {
   return `${counts.join(', ')}: ${what}; ${showBytes(report.bytesRead)} read`;
 }
 
+async function isThere(pool: Pool, name: string): Promise<boolean> {
+  return (await pool.branches()).some((branch) => branch.name === name);
+}
+
+/** All of it or nothing: the work is done in a fork, which then takes the branch's place. */
+async function importInto(pool: Pool, name: string, directory: string, options: ImportOptions): Promise<ImportReport> {
+  const branch = (await isThere(pool, name)) ? await writableBranch(pool, name) : await pool.createBranch(name);
+  const fork = await pool.forkUnnamed(branch);
+  const report = importDirectorySync(fork, directory, options);
+  if (!(await pool.adopt(branch, fork))) throw refused(`branch ${name} was changed meanwhile: import again`);
+  return report;
+}
+
 async function run(session: Session): Promise<Outcome> {
   const [typed, named = 'main'] = takePositionals(session, ['DIRECTORY', 'TARGET'], 1);
   const directory = await realPathOf(session, typed!);
@@ -38,37 +52,33 @@ async function run(session: Session): Promise<Outcome> {
   const target = parseTarget(named);
   const name = target.branch ?? 'main';
   const shownTarget = showTarget(name, target.path ?? '/');
-  return await withPool(session, { mode: 'write', targets: [target] }, async (pool) => {
-    const known = (await pool.branches()).some((branch) => branch.name === name);
-    const branch = known ? await writableBranch(pool, name) : await pool.createBranch(name);
-    const fork = await pool.forkUnnamed(branch);
-    const excluded = (session.values.exclude as readonly string[] | undefined) ?? [];
-    const report = importDirectorySync(fork, directory, {
-      into: target.path ?? '/',
-      commitsNext: true,
-      exclude: [
-        ...excluded.map((each) => pathOf(session, each)),
-        ...poolPaths(directory, await locatePool(session, [target])),
-      ],
-      oneFileSystem: session.values['one-file-system'] === true,
-      onProgress: (counts) => session.progress(`importing ${typed}: ${showImport(counts)}`),
-    });
-    session.progress(undefined);
-    if (!(await pool.adopt(branch, fork))) throw refused(`branch ${name} was changed meanwhile: import again`);
-    const { problems, ...counts } = report;
-    if (session.json) {
-      writeJson(session, {
-        target: shownTarget,
-        directory: realpathSync(directory),
-        ...counts,
-        problems: problemsAsJson(problems),
-      });
-    } else {
-      session.write(`${shownTarget}: ${showImport(report)}\n`);
-      sayProblems(session, problems);
-    }
-    return problems.some(({ kind }) => kind !== 'vanished') ? Status.no : Status.ok;
-  });
+  const excluded = (session.values.exclude as readonly string[] | undefined) ?? [];
+  const own = poolPaths(directory, await locatePool(session, [target]));
+  const options = {
+    into: target.path ?? '/',
+    commitsNext: true,
+    exclude: [...excluded.map((each) => pathOf(session, each)), ...own],
+    oneFileSystem: session.values['one-file-system'] === true,
+    onProgress: (counts: ImportReport) => session.progress(`importing ${typed}: ${showImport(counts)}`),
+  };
+  // Mostly nothing has changed: to see that takes neither the pool's lock nor a commit.
+  const report =
+    (await withPool(session, { mode: 'read', targets: [target] }, async (pool) =>
+      (await isThere(pool, name)) ? findUnchanged(await pool.branch(name), directory, options) : undefined,
+    )) ??
+    (await withPool(session, { mode: 'write', targets: [target] }, (pool) =>
+      importInto(pool, name, directory, options),
+    ));
+  session.progress(undefined);
+  const { problems, ...counts } = report;
+  if (session.json) {
+    const imported = realpathSync(directory);
+    writeJson(session, { target: shownTarget, directory: imported, ...counts, problems: problemsAsJson(problems) });
+  } else {
+    session.write(`${shownTarget}: ${showImport(report)}\n`);
+    sayProblems(session, problems);
+  }
+  return problems.some(({ kind }) => kind !== 'vanished') ? Status.no : Status.ok;
 }
 
 export const importCommand: Command = {
