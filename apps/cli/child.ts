@@ -31,14 +31,15 @@ function takeSignals(forward: (signal: NodeJS.Signals) => void): () => void {
   const ours = (signal: NodeJS.Signals): void => {
     if (forwarded.includes(signal)) forward(signal);
   };
-  for (const signal of before.keys()) {
-    process.removeAllListeners(signal);
+  // New listeners come before old ones go: a signal that finds none, be it for a moment, is lost.
+  for (const [signal, listeners] of before) {
     process.on(signal, ours);
+    for (const listener of listeners) process.removeListener(signal, listener);
   }
   return () => {
     for (const [signal, listeners] of before) {
-      process.removeListener(signal, ours);
       for (const listener of listeners) process.on(signal, listener);
+      process.removeListener(signal, ours);
     }
   };
 }
@@ -46,12 +47,13 @@ function takeSignals(forward: (signal: NodeJS.Signals) => void): () => void {
 export function runChild(command: readonly string[], options: ChildOptions): Promise<Ended> {
   const [program, ...args] = command;
   return new Promise((resolve) => {
+    // Before the command can tell anybody that it runs. No signal is handled before `child` is set: that takes a turn.
+    const giveBack = takeSignals((signal) => child.kill(signal));
     const child = spawn(program!, args, {
       cwd: options.directory,
       env: { ...options.environment, PWD: options.directory },
       stdio: options.outputToError ? ['inherit', 2, 2] : 'inherit',
     });
-    const giveBack = takeSignals((signal) => child.kill(signal));
     child.once('error', (error: NodeJS.ErrnoException) => {
       giveBack();
       const isMissing = error.code === 'ENOENT';
