@@ -11,8 +11,9 @@ export default defineConfig({
     // Processes, not threads: tests kill, lock, change directory and set umasks.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Generous: a busy machine is no failure, and a test that hangs ends all the same.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // A forgotten `.only` must fail everywhere, not only where CI is set.
     allowOnly: false,
   },
