@@ -5,6 +5,7 @@
  * first write. Nothing may fault afterwards.
  */
 
+import { ByreError } from '../errors.ts';
 import { PAGE_BYTES } from './bytes.ts';
 import { CONTENT_PAGES, pageIndex, partialPages } from './content-layout.ts';
 import { Fault } from './fault.ts';
@@ -33,12 +34,16 @@ export interface Plan {
 export function prepare(store: Store, root: Root, plan: Plan): void {
   let nodes = 0;
   let data = 0;
-  for (const key of plan.puts ?? []) nodes += touchPath(store, root, key, false);
+  for (const key of plan.puts ?? []) {
+    if (key.length === 0 || key.length > store.maxKeyBytes) throw badKey(store, key);
+    nodes += touchPath(store, root, key, false);
+  }
   for (const key of plan.removes ?? []) nodes += touchPath(store, root, key, true);
   for (const key of plan.shares ?? []) locate(store, root, key);
   if (plan.content !== undefined) {
     const fault = new Fault('load');
     for (const range of plan.content) {
+      if (range.key.length === 0 || range.key.length > store.maxKeyBytes) throw badKey(store, range.key);
       nodes += touchPath(store, root, range.key, false);
       // Besides the range, inline content moves to pages when it outgrows its node.
       const spilled = Math.ceil(store.maxInlineBytes / PAGE_BYTES);
@@ -50,6 +55,10 @@ export function prepare(store: Store, root: Root, plan: Plan): void {
   store.reserve(root, nodes, data, plan.purpose ?? 'write');
   store.charged = root;
   store.writing = true;
+}
+
+function badKey(store: Store, key: Uint8Array): ByreError {
+  return new ByreError('BAD_KEY', `a key has 1 to ${store.maxKeyBytes} bytes`, { details: { bytes: key.length } });
 }
 
 /**

@@ -79,11 +79,7 @@ export function put(store: Store, root: Root, key: Uint8Array, value: Uint8Array
  */
 export function putCell(store: Store, root: Root, cell: node.Cell): void {
   assert(store.writing, 'a tree is written without prepare');
-  if (cell.key.length === 0 || cell.key.length > store.maxKeyBytes) {
-    throw new ByreError('BAD_KEY', `a key has 1 to ${store.maxKeyBytes} bytes`, {
-      details: { bytes: cell.key.length },
-    });
-  }
+  assert(cell.key.length > 0 && cell.key.length <= store.maxKeyBytes, 'a key is put that prepare was not told of');
   if (root.page === 0) plant(store, root);
   const depth = ownPath(store, root, cell.key);
   const frame = pathFrames[depth];

@@ -47,6 +47,8 @@ function* fly(state: PoolState, sealed: Sealed): Steps<void> {
   const flight = new Flight(state, sealed);
   state.flight = flight;
   yield* flight.steps();
+  // Closing the pool has finished the flight.
+  if (state.closed && !state.poison) return;
   state.checkUsable();
 }
 
