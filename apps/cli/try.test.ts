@@ -1,81 +1,35 @@
-/** `byre try` and `byre apply` as people use them: real processes, real directories, real kills. */
+/** `byre try` and `byre apply` as people use them: real processes, real directories. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
-  appendFileSync,
-  chmodSync,
   existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
-  realpathSync,
-  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { journalPath } from '../../src/host/journal.ts';
-import { compiled } from '../../tests/compiled.ts';
-import { compareTrees, describeTree } from '../../tests/host/compare-trees.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import {
+  branches,
+  byre,
+  environment,
+  fingerprint,
+  home,
+  poolPath,
+  program,
+  real,
+  shell,
+  useTrials,
+  work,
+} from '../../tests/cli/trials.ts';
+import { compareTrees } from '../../tests/host/compare-trees.ts';
 import { hostileNames, makeSampleTree } from '../../tests/host/sample-tree.ts';
-import { scratchDirectory } from '../../tests/host/scratch.ts';
 import { needs } from '../../tests/needs.ts';
-import { trialDirectory } from './trial-place.ts';
 
-let program: string;
-let killed: string;
-let work: string;
-
-beforeAll(() => {
-  program = fileURLToPath(compiled('apps/cli/main.ts'));
-  killed = fileURLToPath(compiled('tests/host/apply-killed.ts'));
-}, 120_000);
-
-beforeEach(() => {
-  work = realpathSync(scratchDirectory('try'));
-  mkdirSync(real(''));
-});
-
-afterEach(() => {
-  execFileSync('chmod', ['-R', 'u+rwX', work]);
-  rmSync(work, { recursive: true, force: true });
-});
-
-const real = (name: string) => path.join(work, 'real', name);
-const environment = () => ({ ...process.env, XDG_STATE_HOME: path.join(work, 'state'), BYRE_POOL: '' });
-const home = () => trialDirectory(real('').replace(/\/$/, ''), environment());
-const poolPath = () => path.join(home(), 'pool.byre');
-const journal = () =>
-  journalPath(path.join(home(), 'journal'), Buffer.from(real('').replace(/\/$/, '')).toString('latin1'));
-
-function byre(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
-    cwd: real(''),
-    env: environment(),
-    encoding: 'utf8',
-    input: '',
-  });
-  return { status, stdout, stderr };
-}
-
-const shell =
-  (...options: string[]) =>
-  (script: string) =>
-    byre('try', ...options, '--', 'sh', '-c', script);
-
-function branches(): string[] {
-  return (JSON.parse(byre('branches', '--json').stdout) as Array<{ name: string }>).map(({ name }) => name);
-}
-
-/** Everything of the real directory, change times too: what discarding must leave. */
-function fingerprint(): unknown {
-  const times = execFileSync('find', ['.', '-printf', '%p %i %T@ %C@ %s %m\\n'], { cwd: real(''), encoding: 'latin1' });
-  return [times.split('\n').sort(), [...describeTree(real(''))]];
-}
+useTrials();
 
 const destruction = `
   echo more >> src/a.ts; rm -rf names; mv src/deep moved; mkdir -p new/dir; echo new > new/dir/file; ln small.txt again;
@@ -304,139 +258,5 @@ describe('asking', needs(existsSync('/usr/bin/script'), 'needs script(1)'), () =
     expect(output).toContain('+++ b/e/f');
     expect(readdirSync(real(''))).toEqual(['a', 'd']);
     expect(branches()).toContain('try-1');
-  });
-});
-
-describe('killed', () => {
-  test('while the command runs: nothing has happened, and the work can be recovered', async () => {
-    writeFileSync(real('a'), 'a');
-    const before = fingerprint();
-    const child = spawn(
-      process.execPath,
-      [program, 'try', '--keep', '--', 'sh', '-c', 'echo b > b; echo up; exec sleep 60'],
-      {
-        cwd: real(''),
-        env: environment(),
-        stdio: ['ignore', 'pipe', 'ignore'],
-        detached: true,
-      },
-    );
-    await new Promise((resolve) => child.stdout!.once('data', resolve));
-    process.kill(-child.pid!, 'SIGKILL');
-    await new Promise((resolve) => child.once('exit', resolve));
-    expect(fingerprint()).toEqual(before);
-    expect(shell('--discard')('true').stderr).toContain('a try was cut off');
-    expect(byre('try', '--recover').stdout).toBe('recovered as branch try-1\n');
-    expect(byre('apply', 'try-1').status).toBe(0);
-    expect(readdirSync(real(''))).toEqual(['a', 'b']);
-    expect(byre('try', '--recover').stdout).toBe('nothing is left over\n');
-  });
-
-  test('while importing or making the workspace', async () => {
-    for (let i = 0; i < 300; i++) writeFileSync(real(`${i}`), `${i}`);
-    const before = fingerprint();
-    for (const ms of [60, 120, 180, 240]) {
-      const child = spawn(process.execPath, [program, 'try', '--keep', '--', 'sh', '-c', 'exit 0'], {
-        cwd: real(''),
-        env: environment(),
-        stdio: 'ignore',
-      });
-      await sleep(ms);
-      child.kill('SIGKILL');
-      await new Promise((resolve) =>
-        child.exitCode === null && child.signalCode === null ? child.once('exit', resolve) : resolve(0),
-      );
-      expect(fingerprint()).toEqual(before);
-    }
-    expect(byre('try', '--forget').status).toBe(0);
-    expect(shell('--discard')('ls | wc -l').stdout.trim()).toBe('300');
-  });
-
-  test('at every step of an apply: untouched, or resumed to the end', { timeout: 240_000 }, () => {
-    const edit =
-      'echo more >> src/a.ts; rm -r names; mv src/deep moved; mkdir new; echo n > new/n; mv program new/program';
-    let step = 0;
-    // Every third: that each step can be resumed from is shown without processes, beside the code.
-    for (let isDone = false; !isDone; step += 3) {
-      execFileSync('chmod', ['-R', 'u+rwX', work]);
-      rmSync(work, { recursive: true });
-      mkdirSync(real(''), { recursive: true });
-      makeSampleTree(real(''));
-      expect(shell('--branch', 'idea')(edit).status).toBe(0);
-      const before = [...describeTree(real(''))];
-      const run = spawnSync(process.execPath, [killed, poolPath(), 'idea', journal(), String(step)], {
-        encoding: 'utf8',
-      });
-      isDone = run.status === 0;
-      expect(isDone ? '' : run.signal, run.stderr).toBe(isDone ? '' : 'SIGKILL');
-      const isHalf = JSON.parse(existsSync(journal()) ? readFileSync(journal(), 'utf8') : '{}').phase === 'applying';
-      if (isHalf) {
-        const next = shell('--discard')('true');
-        expect(next.status).toBe(125);
-        expect(next.stderr).toContain('byre apply --resume');
-      } else if (!isDone) {
-        const resumed = byre('apply', '--resume');
-        expect(resumed.stdout).toContain('nothing had been changed');
-        expect([...describeTree(real(''))]).toEqual(before);
-        expect(byre('apply', 'idea').status).toBe(0);
-      }
-      if (isHalf) expect(byre('apply', '--resume').stdout).toContain('finished');
-      expect(readFileSync(real('new/n'), 'latin1')).toBe('n\n');
-      expect(readFileSync(real('src/a.ts'), 'latin1').endsWith('more\n')).toBe(true);
-      expect(readdirSync(real('moved'))).toEqual(['er']);
-      expect(readdirSync(real('')).some((name) => name === 'names' || name.startsWith('.byre'))).toBe(false);
-      expect(byre('try', '--discard', 'true').status).toBe(0);
-    }
-    expect(step).toBeGreaterThan(8);
-  });
-});
-
-describe('races', () => {
-  test('files that change, vanish and turn while they are imported', { timeout: 60_000 }, async () => {
-    for (let i = 0; i < 200; i++) writeFileSync(real(`f${i}`), 'x'.repeat(5000));
-    const churn = spawn(
-      'sh',
-      [
-        '-c',
-        'while :; do for i in 1 2 3 4 5 6 7 8 9; do echo y >> f$i; rm -f f1$i; mkdir -p d$i/d; echo z > d$i/d/z; rm -rf d$i; ln -sf /etc/passwd f2$i; done; done',
-      ],
-      {
-        cwd: real(''),
-        stdio: 'ignore',
-      },
-    );
-    try {
-      for (let round = 0; round < 6; round++) {
-        const { status, stdout } = shell('--discard')('cat f100; find . -type l -prune -o -type f -print | wc -l');
-        expect(status).toBe(0);
-        expect(stdout.startsWith('x'.repeat(5000))).toBe(true);
-      }
-    } finally {
-      churn.kill('SIGKILL');
-    }
-  });
-
-  test('a directory that nobody may read', needs(process.getuid?.() !== 0, 'root reads everything'), () => {
-    mkdirSync(real('closed'));
-    writeFileSync(real('closed/x'), 'x');
-    chmodSync(real('closed'), 0);
-    expect(shell('--keep')('echo y > y').status).toBe(0);
-    chmodSync(real('closed'), 0o700);
-    expect(readFileSync(real('closed/x'), 'latin1')).toBe('x');
-    expect(existsSync(real('y'))).toBe(true);
-  });
-
-  test('what is renamed and written here while the command runs', () => {
-    mkdirSync(real('d'));
-    writeFileSync(real('d/a'), 'a');
-    writeFileSync(real('b'), 'b');
-    const { status } = shell('--keep')(`echo fork > c; mv ${real('d')} ${real('e')}; echo real >> ${real('b')}`);
-    expect(status).toBe(0);
-    expect(readdirSync(real(''))).toEqual(['b', 'c', 'e']);
-    expect(readFileSync(real('b'), 'latin1')).toBe('breal\n');
-    renameSync(real('e'), real('d'));
-    appendFileSync(real('d/a'), '!');
-    expect(shell('--keep')('cat d/a > f').status).toBe(0);
-    expect(readFileSync(real('f'), 'latin1')).toBe('a!');
   });
 });

@@ -46,19 +46,25 @@ const XATTR_BYTES = 65_536;
 
 const names = new Map(Object.entries(os.constants.errno).map(([name, number]) => [number, name]));
 
-function bind(koffi: Koffi): Native {
+function declare(koffi: Koffi) {
   const library = koffi.load(null);
-  const utimensat = library.func('int utimensat(int, const void*, const void*, int)');
-  const llistxattr = library.func('int64_t llistxattr(const void*, void*, size_t)');
-  const flistxattr = library.func('int64_t flistxattr(int, void*, size_t)');
-  const lgetxattr = library.func('int64_t lgetxattr(const void*, const void*, void*, size_t)');
-  const lsetxattr = library.func('int lsetxattr(const void*, const void*, const void*, size_t, int)');
-  const lremovexattr = library.func('int lremovexattr(const void*, const void*)');
-  const mknod = library.func('int mknod(const void*, uint32_t, uint64_t)');
-  const lseek = library.func('int64_t lseek(int, int64_t, int)');
-  const syncfs = library.func('int syncfs(int)');
-  const statx = library.func('int statx(int, const char*, int, uint32_t, void*)');
+  return {
+    utimensat: library.func('int utimensat(int, const void*, const void*, int)'),
+    llistxattr: library.func('int64_t llistxattr(const void*, void*, size_t)'),
+    flistxattr: library.func('int64_t flistxattr(int, void*, size_t)'),
+    lgetxattr: library.func('int64_t lgetxattr(const void*, const void*, void*, size_t)'),
+    lsetxattr: library.func('int lsetxattr(const void*, const void*, const void*, size_t, int)'),
+    lremovexattr: library.func('int lremovexattr(const void*, const void*)'),
+    mknod: library.func('int mknod(const void*, uint32_t, uint64_t)'),
+    lseek: library.func('int64_t lseek(int, int64_t, int)'),
+    syncfs: library.func('int syncfs(int)'),
+    statx: library.func('int statx(int, const char*, int, uint32_t, void*)'),
+  };
+}
 
+function bind(koffi: Koffi): Native {
+  const { utimensat, llistxattr, flistxattr, lgetxattr, lsetxattr, lremovexattr, mknod, lseek, syncfs, statx } =
+    declare(koffi);
   const times = new BigInt64Array(4);
   const buffer = new Uint8Array(XATTR_BYTES);
 
