@@ -9,12 +9,13 @@ import { isByreError } from '../../src/errors.ts';
 import { type ApplyReport, applyChanges, resumeApply } from '../../src/host/apply.ts';
 import type { FileChange } from '../../src/host/changes.ts';
 import { journalPath, readJournal } from '../../src/host/journal.ts';
-import { byteString, showName } from '../../src/host/names.ts';
+import { byteString, bytesOfName, showName } from '../../src/host/names.ts';
 import { trialOf } from '../../src/host/trial.ts';
 import { openPoolSync } from '../../src/pool/open-pool.ts';
 import type { Pool } from '../../src/pool/pool.ts';
 import { nearestPool, pathOf, poolFileAt } from './pools.ts';
 import { refused, type Session } from './session.ts';
+import { jsonName } from './shown.ts';
 import { trialDirectory } from './trial-place.ts';
 
 export interface TrialPlace {
@@ -85,6 +86,13 @@ export function applyTrial(
     changes,
     partial,
   });
+}
+
+export function conflictsAsJson(conflicts: ApplyReport['conflicts']): unknown[] {
+  return conflicts.map(({ path: where, reason }) => ({
+    ...jsonName('path', bytesOfName(where)),
+    reason: showName(reason),
+  }));
 }
 
 export function sayConflicts(session: Session, report: Pick<ApplyReport, 'conflicts' | 'notes'>): void {

@@ -16,6 +16,7 @@ import { type Outcome, refused, type Session, Status, usage, writeJson } from '.
 import { parseBranch } from '../target.ts';
 import {
   applyTrial,
+  conflictsAsJson,
   journalOf,
   openTrialPool,
   requireNoJournal,
@@ -26,7 +27,7 @@ import {
 
 function resume(session: Session, pool: Pool, place: TrialPlace): Outcome {
   const { outcome, branch, notes } = resumeApply(pool, journalOf(place));
-  if (session.json) writeJson(session, { outcome, branch: branch ?? null, notes });
+  if (session.json) writeJson(session, { outcome, branch: branch ?? null, notes: conflictsAsJson(notes) });
   else if (outcome === 'nothing') session.write(`no apply to ${place.root} was cut off\n`);
   else if (outcome === 'undone') {
     session.write(
@@ -61,7 +62,8 @@ function apply(session: Session, pool: Pool, place: TrialPlace, branch: string):
   if (isWhole && session.values.drop === true) dropTrial(pool, branch);
   if (session.json) {
     const { applied, conflicts, notes } = report;
-    writeJson(session, { applied, changes: changesAsJson(report.changes), conflicts, notes });
+    const changes = changesAsJson(report.changes);
+    writeJson(session, { applied, changes, conflicts: conflictsAsJson(conflicts), notes: conflictsAsJson(notes) });
   } else {
     sayConflicts(session, report);
     if (report.applied) session.write(`applied: ${summaryLine(report.changes)}\n`);

@@ -15,9 +15,18 @@ import type { Command } from '../command.ts';
 import { type Decision, decide, requireOneDecision } from '../decide.ts';
 import { failureOf } from '../failure.ts';
 import { showNumber } from '../format.ts';
+import { sayProblems } from '../problems.ts';
 import { type Outcome, refused, type Session, usage, writeJson } from '../session.ts';
 import { showText } from '../text-diff.ts';
-import { applyTrial, openTrialPool, requireNoJournal, sayConflicts, type TrialPlace, trialPlace } from '../trials.ts';
+import {
+  applyTrial,
+  conflictsAsJson,
+  openTrialPool,
+  requireNoJournal,
+  sayConflicts,
+  type TrialPlace,
+  trialPlace,
+} from '../trials.ts';
 import { poolPaths, showImport } from './import.ts';
 
 /** The branch that the command works on, and the directory that it works in. */
@@ -48,9 +57,9 @@ function prepare(session: Session, pool: Pool, place: TrialPlace): Prepared {
     const onProgress = (report: Parameters<typeof showImport>[0]) =>
       session.progress(`importing: ${showImport(report)}`);
     const base = importBase(pool, place.root, { exclude, onProgress });
-    for (const { path: where, kind, reason } of base.report.problems) {
-      if (kind !== 'vanished') session.say(`byre: ${showName(where)}: ${reason}: the command will not see it as it is`);
-    }
+    const unseen = base.report.problems.filter(({ kind }) => kind !== 'vanished');
+    sayProblems(session, unseen);
+    if (unseen.length > 0) session.say('byre: the command will not see these as they are');
     start = base.name;
   }
   pool.forkSync(start, branch);
@@ -60,8 +69,7 @@ function prepare(session: Session, pool: Pool, place: TrialPlace): Prepared {
     const workspace = materialise({ pool, poolPath, branch, home, name }, (files) =>
       session.progress(`making the workspace: ${showNumber(files)} files`),
     );
-    for (const { path: where, reason } of workspace.problems)
-      session.say(`byre: ${showName(where)}: ${showName(reason)}`);
+    sayProblems(session, workspace.problems);
     return { branch, workspace };
   } catch (error) {
     pool.dropSync(branch);
@@ -115,7 +123,7 @@ function tell(session: Session, { decision, changes, conflicts }: Result, branch
       decision,
       branch: isKept ? branch : null,
       changes: changesAsJson(changes),
-      conflicts: conflicts.map((each) => ({ path: showName(each.path), reason: each.reason })),
+      conflicts: conflictsAsJson(conflicts),
     });
     return;
   }
