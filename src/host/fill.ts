@@ -161,6 +161,10 @@ export class Filler {
   /** Writes what differs of the bytes just read, page by page. Pages of zeros in a file with holes become holes. */
   #store(inode: number, stored: number, from: number, length: number, sparse: boolean): boolean {
     const known = Math.max(0, Math.min(length, stored - from));
+    if (known === 0 && !sparse) {
+      this.#write(inode, from, this.#fresh.subarray(0, length));
+      return true;
+    }
     let at = 0;
     while (at < known) {
       const start = at;
