@@ -100,12 +100,9 @@ export const umount: Command = {
   async run(session) {
     const [typed] = takePositionals(session, ['DIR']);
     const directory = pathOf(session, typed!);
-    const { cleanStale, detach } = await import('../../fuse/transport/attach.ts');
-    const { findMount } = await import('../../fuse/transport/mount-table.ts');
-    const wasDead = await cleanStale(directory);
-    const found = findMount(directory);
-    if (found === undefined && !wasDead) throw refused(`byre has nothing mounted at ${shown(directory)}`);
-    if (found !== undefined) await detach(found.directory, { lazy: session.values.lazy === true });
+    const { unmount } = await import('../../fuse/unmount.ts');
+    const { found, wasDead } = await unmount(directory, { lazy: session.values.lazy === true });
+    if (!found) throw refused(`byre has nothing mounted at ${shown(directory)}`);
     if (session.json) writeJson(session, { directory, wasDead });
     return 0;
   },
