@@ -43,7 +43,8 @@ const KINDS: readonly BranchKind[] = ['branch', 'snapshot', 'unnamed'];
 export const MAX_NAME_BYTES = 255;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+/** A name may begin with what would be a byte order mark in a file. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** The directory key of a named branch. */
 export function nameKey(name: string): Uint8Array {
@@ -51,13 +52,13 @@ export function nameKey(name: string): Uint8Array {
   if (
     bytes.length === 0 ||
     bytes.length > MAX_NAME_BYTES ||
-    /[\p{Cc}/:]/u.test(name) ||
+    /[\p{Cc}\p{Cs}/:]/u.test(name) ||
     name === '.' ||
     name === '..'
   ) {
     throw new ByreError(
       'BAD_ARGUMENT',
-      `'${name}' is not a branch name: it has 1 to ${MAX_NAME_BYTES} bytes, no control characters, no '/' or ':', and is not '.' or '..'`,
+      `'${name}' is not a branch name: it has 1 to ${MAX_NAME_BYTES} bytes of UTF-8, no control characters, no '/' or ':', and is not '.' or '..'`,
       { details: { name } },
     );
   }
