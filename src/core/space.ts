@@ -55,7 +55,8 @@ export class Space {
 
   /** The first page of a new node. */
   allocateNode(): number {
-    this.knownNodes--;
+    // One that does not stand at the beginning of its run may spoil another, whose pages are left at both its sides.
+    this.knownNodes -= 2;
     return this.allocate(this.nodeWindow, this.dataWindow, this.nodePages, WINDOW_PAGES);
   }
 
