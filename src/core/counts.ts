@@ -260,7 +260,7 @@ export function mergeRuns(runs: PageRuns): PageRuns {
   let sorted = true;
   for (let i = 0; i < runs.length; i += 2) {
     order.push(i);
-    if (i > 0 && runs[i] < runs[i - 2] + runs[i - 1]) sorted = false;
+    if (i > 0 && runs[i] <= runs[i - 2] + runs[i - 1]) sorted = false;
   }
   if (sorted) return runs;
   order.sort((a, b) => runs[a] - runs[b]);
