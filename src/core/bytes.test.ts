@@ -76,7 +76,7 @@ test('copies are whole and apart, whatever their lengths', () => {
 
 test('a copy outlives the transfer of a buffer that it shared', () => {
   const first = bytes.copyBytes(new Uint8Array(100).fill(1), 0, 100);
-  structuredClone(first.buffer, { transfer: [first.buffer] });
+  structuredClone(first.buffer, { transfer: [first.buffer as ArrayBuffer] });
   expect(bytes.copyBytes(new Uint8Array(100).fill(2), 0, 100)).toEqual(new Uint8Array(100).fill(2));
 });
 
