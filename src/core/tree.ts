@@ -226,7 +226,8 @@ function insert(store: Store, root: Root, depth: number, slot: number, cell: nod
     return;
   }
   gather(store, frame, cell, slot);
-  if (writeGathered(store, frame, 0, gathered())) return;
+  // Written anew, the node has no dead bytes, and as a rule no longer prefix: what does not fit then need not be tried.
+  if (fits - node.prefixLength(store, frame) <= store.nodeBytes && writeGathered(store, frame, 0, gathered())) return;
   split(store, root, depth, slot);
 }
 
@@ -246,17 +247,17 @@ function append(store: Store, root: Root, depth: number, cell: node.Cell): void 
 function split(store: Store, root: Root, depth: number, slot: number): void {
   const frame = pathFrames[depth];
   const nodeLevel = node.level(store, frame);
-  const room = store.nodeBytes - node.HEADER_BYTES;
   const count = gathered();
+  const right = newNode(store, nodeLevel);
   let at = evenCut(store);
-  // A cell that breaks a long common prefix may leave no even cut that fits; then it stands at one end, and alone.
-  if (bytesOfGathered(store, 0, at) > room || bytesOfGathered(store, at, count) > room)
+  if (!writeGathered(store, right, at, count) || !writeGathered(store, frame, 0, at)) {
+    // A cell that breaks a long common prefix may leave no even cut that fits; then it stands at one end, and alone.
     at = slot <= 1 ? slot + 1 : slot;
+    assert(writeGathered(store, right, at, count), 'the right half of a split does not fit');
+    assert(writeGathered(store, frame, 0, at), 'the left half of a split does not fit');
+  }
   const key = gatheredKey(store, at);
   const separator = nodeLevel !== 0 ? key : shortest(gatheredKey(store, at - 1), key);
-  const right = newNode(store, nodeLevel);
-  assert(writeGathered(store, right, at, count), 'the right half of a split does not fit');
-  assert(writeGathered(store, frame, 0, at), 'the left half of a split does not fit');
   enterRight(store, root, depth, separator, right);
 }
 
