@@ -20,6 +20,8 @@ interface Window {
 }
 
 export class Space {
+  /** While set, the lowest free pages are taken, however they are scattered. */
+  packs = false;
   /** The size limit of the pool. */
   limitPages = MAX_PAGES;
   private readonly counts: Counts;
@@ -103,7 +105,8 @@ export class Space {
     return page;
   }
 
-  private openWindow(own: Window, other: Window, length: number, wanted: number): void {
+  private openWindow(own: Window, other: Window, length: number, usual: number): void {
+    const wanted = this.packs ? length : usual;
     own.at = own.end = 0;
     if (this.counts.freeCount >= length && this.search(own, other, length, wanted, SEARCH_PAGES)) return;
     if (this.growthPages >= length) {

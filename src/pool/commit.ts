@@ -201,8 +201,8 @@ function finishSeal(state: PoolState, stored: StoredCounts): Sealed {
 }
 
 /** Gives the device's end back that neither of the last two commits uses; nothing may grow it meanwhile. */
-function* cutDevice(state: PoolState): Steps<void> {
-  if (state.flight || state.gate || state.device.bytes < cutBytes(state) + CUT_BYTES) return;
+export function* cutDevice(state: PoolState, atLeastBytes = CUT_BYTES): Steps<void> {
+  if (state.flight || state.gate || state.device.bytes < cutBytes(state) + atLeastBytes) return;
   try {
     yield* gated(state, cut(state));
   } catch (error) {
@@ -219,5 +219,5 @@ function cutBytes(state: PoolState): number {
   return pageOffset(Math.max(state.durablePages, state.previousPages, state.store.counts.pageCount));
 }
 
-/** The device is cut only when that gives back at least so much. */
+/** After a commit the device is cut only when that gives back at least so much. */
 const CUT_BYTES = 2 << 20;

@@ -43,3 +43,28 @@ test('a pool shrinks after drops, and forks still share what they shared', () =>
   expect(again.scrubSync().problems).toEqual([]);
   expect(again.space().usedBytes).toBeLessThan(8 << 20);
 });
+
+test('a small pool is cut to what it uses', () => {
+  const device = memoryDevice();
+  const pool = openOnSync(device, {});
+  const main = pool.branchSync('main');
+  pool.createBranchSync('early');
+  for (const name of ['early', 'main']) {
+    const branch = pool.branchSync(name);
+    for (let n = 0; n < 30; n++) {
+      branch.runSync(() => {
+        prepare(branch.store, branch.root, { content: [{ key: key(n), from: 0, to: 9000 }] });
+        writeContent(branch.store, branch.root, key(n), 0, new Uint8Array(9000).fill(n));
+      });
+    }
+    pool.commitSync();
+  }
+  pool.dropSync('early');
+  const report = pool.compactSync();
+  expect(report.bytesAfter).toBeLessThan(140 * 4096);
+  expect(device.bytes).toBeLessThan(150 * 4096);
+  const target = new Uint8Array(3);
+  main.runSync(() => readContent(main.store, main.root, key(7), 8000, target));
+  expect(target).toEqual(new Uint8Array(3).fill(7));
+  expect(pool.scrubSync().problems).toEqual([]);
+});

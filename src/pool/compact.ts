@@ -12,7 +12,7 @@ import type { Root } from '../core/store.ts';
 import { ByreError } from '../errors.ts';
 import { operate } from './attempt.ts';
 import { checkWritable, listBranches, openBranch, reclaim } from './branches.ts';
-import { commit, gated, settleInGate } from './commit.ts';
+import { commit, cutDevice, gated, settleInGate } from './commit.ts';
 import type { PoolState } from './state.ts';
 import type { Steps } from './steps.ts';
 
@@ -26,8 +26,10 @@ const PASS_PAGES = 4096;
 /** A pass moves at least this part of what is used, so that large pools need few walks. */
 const PASS_PART = 1 / 16;
 const MAX_PASSES = 64;
+/** Pages are freed one commit after they were given up, the end is cut off the next, and then no superblock may want it. */
+const SETTLE_COMMITS = 4;
 /** Room that a pass needs besides what it moves: for paths and records. */
-const ROOM_PAGES = 64;
+const ROOM_PAGES = 16;
 
 /** Gives space back to the device's owner. */
 export function* compact(state: PoolState): Steps<CompactReport> {
@@ -48,13 +50,14 @@ export function* compact(state: PoolState): Steps<CompactReport> {
     yield* settle(state);
     if (counts.pageCount >= before) break;
   }
+  yield* cutDevice(state, 1);
   return { bytesBefore, bytesAfter: pageOffset(counts.pageCount), movedPages };
 }
 
 /** Commits until nothing is held any more, and the end of the pool is cut. */
 function* settle(state: PoolState): Steps<void> {
   yield* reclaim(state);
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < SETTLE_COMMITS; round++) {
     state.changed = true;
     yield* commit(state);
   }
@@ -87,6 +90,8 @@ function* movePass(state: PoolState, from: number): Steps<number> {
   yield* settleInGate(state);
   const pass: Pass = { from, nodes: new Map(), data: new Map(), seen: new Set() };
   const { store } = state;
+  store.space.closeWindows();
+  store.space.packs = true;
   try {
     for (const branch of [...state.open.values(), ...state.unnamed]) {
       for (const root of rootsOf(branch.record)) {
@@ -97,6 +102,7 @@ function* movePass(state: PoolState, from: number): Steps<number> {
     const { base, log } = state.counts;
     if ([base, ...log].some((ref) => ref.firstPage + ref.pages > from)) state.foldCounts = true;
   } finally {
+    store.space.packs = false;
     // The pass's own references to what it made; every parent that was moved has taken its own.
     for (const { page, low, high } of pass.nodes.values()) store.releaseNode(page, low, high);
     for (const { page } of pass.data.values()) store.releaseData(page);
