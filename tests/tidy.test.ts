@@ -20,7 +20,6 @@ const coreOrder = [
   'node',
   'node-write',
   'share',
-  'locate',
   'tree',
   'scan',
   'content-layout',

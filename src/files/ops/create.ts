@@ -4,6 +4,7 @@
  */
 import { writeContent } from '../../core/content.ts';
 import { has } from '../../core/tree.ts';
+import { chunkPages } from './cells.ts';
 import { Draft } from './draft.ts';
 import { failure } from './failure.ts';
 import { CONTENT_BYTES, contentKey, entryKey, linkKey, orphanKey } from './keys.ts';
@@ -81,7 +82,8 @@ function finish(draft: Draft, inode: number, record: InodeRecord, bytes: Uint8Ar
   }
   const key = contentKey(inode, 0);
   draft.prepare({ content: [{ key, from: 0, to: bytes.length }] });
-  record.pages = writeContent(view.store, view.root, key, 0, bytes);
+  writeContent(view.store, view.root, key, 0, bytes);
+  record.pages = chunkPages(view, key);
   draft.write();
   return inode;
 }
