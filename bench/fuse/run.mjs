@@ -3,6 +3,7 @@
  * ratios. Usage: node bench/fuse/run.mjs [--rounds N] [--scale X] [--only WHAT,…] [--peers NAME,…] [--best]
  * It needs root, /dev/fuse and cc; a peer that is not installed is left out and named. Callers must not compare figures of different runs.
  */
+// @ts-nocheck: its records of figures are loose; it is run by hand, and the other benchmarks are checked.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
