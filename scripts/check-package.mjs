@@ -83,7 +83,10 @@ async function installTarball(work, tarball) {
   const project = path.join(work, 'a project'); // a space, as paths have them
   mkdirSync(project);
   writeFileSync(path.join(project, 'package.json'), '{ "private": true, "type": "module" }');
-  const args = ['install', '--omit=dev', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', tarball];
+  // Optional peers too: an entry such as `byre/level` is for those who have them.
+  const peers = Object.entries(manifest.peerDependencies ?? {}).map(([name, range]) => `${name}@${range}`);
+  const quiet = ['--omit=dev', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
+  const args = ['install', ...quiet, tarball, ...peers];
   expect((await run(npm, args, { cwd: project })) === 0, 'the tarball cannot be installed');
   return project;
 }
