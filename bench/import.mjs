@@ -89,7 +89,7 @@ const tally = { files: 0, bytes: 0 };
 for (const entry of readdirSync(tree, { recursive: true, withFileTypes: true })) {
   if (!entry.isFile()) continue;
   tally.files++;
-  tally.bytes += statSync(path.join(entry.path, entry.name)).size;
+  tally.bytes += statSync(path.join(entry.parentPath, entry.name)).size;
 }
 note('tree', `${tally.files} files, ${showBytes(tally.bytes)}`);
 if (isWanted('first')) await measureFirst();
