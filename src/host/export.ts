@@ -4,7 +4,6 @@
  */
 import { linkSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { setImmediate as turn } from 'node:timers/promises';
 import { ByreError } from '../errors.ts';
 import { type Attributes, getAttributes } from '../files/ops/attributes.ts';
 import { type DirectoryEntry, readDirectory } from '../files/ops/directory.ts';
@@ -17,6 +16,7 @@ import { type ByteString, byteString, hostPath, joinPath, nameOfBytes, showName 
 import { Place } from './place.ts';
 import type { KnownEntry } from './record.ts';
 import { type HostStat, nanosecondsOf, statHost } from './stat.ts';
+import { finishInTurns, finishSync } from './turns.ts';
 
 export interface ExportReport {
   files: number;
@@ -39,7 +39,6 @@ export interface ExportOptions {
 }
 
 const STEP_ENTRIES = 256;
-const TURN_MS = 12;
 const SGID = 0o2000;
 const NEEDED_MODE = 0o700;
 
@@ -290,11 +289,7 @@ function* steps(branch: HostBranch, directory: string, options: ExportOptions): 
 }
 
 export function exportDirectorySync(branch: HostBranch, directory: string, options: ExportOptions = {}): ExportReport {
-  const work = steps(branch, directory, options);
-  for (;;) {
-    const { done, value } = work.next();
-    if (done === true) return value;
-  }
+  return finishSync(steps(branch, directory, options));
 }
 
 export async function exportDirectory(
@@ -302,12 +297,5 @@ export async function exportDirectory(
   directory: string,
   options: ExportOptions = {},
 ): Promise<ExportReport> {
-  const work = steps(branch, directory, options);
-  for (let since = Date.now(); ; ) {
-    const { done, value } = work.next();
-    if (done === true) return value;
-    if (Date.now() - since < TURN_MS) continue;
-    await turn();
-    since = Date.now();
-  }
+  return finishInTurns(steps(branch, directory, options));
 }

@@ -5,7 +5,6 @@
  */
 import { statSync } from 'node:fs';
 import path from 'node:path';
-import { setImmediate as turn } from 'node:timers/promises';
 import { ByreError } from '../errors.ts';
 import { type HostBranch, presentTime, resolve, resolveDirectory, viewOf } from './branch.ts';
 import { type ImportReport, ImportState } from './import-state.ts';
@@ -15,6 +14,7 @@ import { byteString, hostPath } from './names.ts';
 import { Place } from './place.ts';
 import type { Origin } from './record.ts';
 import { type HostStat, statOf } from './stat.ts';
+import { finishInTurns, finishSync } from './turns.ts';
 
 export type { ImportReport, Problem, ProblemKind } from './import-state.ts';
 
@@ -38,9 +38,6 @@ export interface ImportOptions {
   /** Called now and then with what has been counted so far. */
   readonly onProgress?: (report: ImportReport) => void;
 }
-
-/** How long the asynchronous form works before it lets others run. */
-const TURN_MS = 12;
 
 interface Begun {
   readonly state: ImportState;
@@ -114,11 +111,7 @@ function* steps(branch: HostBranch, directory: string, options: ImportOptions): 
 }
 
 export function importDirectorySync(branch: HostBranch, directory: string, options: ImportOptions = {}): ImportReport {
-  const work = steps(branch, directory, options);
-  for (;;) {
-    const { done, value } = work.next();
-    if (done === true) return value;
-  }
+  return finishSync(steps(branch, directory, options));
 }
 
 export async function importDirectory(
@@ -126,12 +119,5 @@ export async function importDirectory(
   directory: string,
   options: ImportOptions = {},
 ): Promise<ImportReport> {
-  const work = steps(branch, directory, options);
-  for (let since = Date.now(); ; ) {
-    const { done, value } = work.next();
-    if (done === true) return value;
-    if (Date.now() - since < TURN_MS) continue;
-    await turn();
-    since = Date.now();
-  }
+  return finishInTurns(steps(branch, directory, options));
 }
