@@ -3,6 +3,7 @@
  * Callers must not remove it in another holder's name without the claim that lock.ts describes.
  */
 import * as fs from 'node:fs';
+import { basename } from 'node:path';
 import { ByreError } from '../errors.ts';
 import { ownIdentity, type ProcessIdentity } from './process-life.ts';
 
@@ -24,11 +25,13 @@ export const DRAFT_SUFFIX = '.draft';
 
 /** This process, under a token of its own. */
 export function newHolder(): LockHolder {
-  const command = process.argv.join(' ');
+  // A long path to the program must not crowd out what it was told to do.
+  const [program, ...words] = process.argv;
+  const command = [basename(program!), ...words].join(' ');
   return {
     token: crypto.randomUUID(),
     ...ownIdentity(),
-    command: command.length > LONGEST_COMMAND ? `${command.slice(0, LONGEST_COMMAND - 1)}…` : command,
+    command: command.length > LONGEST_COMMAND ? `…${command.slice(1 - LONGEST_COMMAND)}` : command,
     sinceMs: Date.now(),
   };
 }
