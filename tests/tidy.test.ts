@@ -20,6 +20,7 @@ const coreOrder = [
   'node',
   'node-write',
   'share',
+  'locate',
   'tree',
   'scan',
   'content-layout',

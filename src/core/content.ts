@@ -8,10 +8,11 @@ import { assert, ByreError } from '../errors.ts';
 import { PAGE_BYTES, readU32, writeU32 } from './bytes.ts';
 import { CONTENT_BYTES, CONTENT_PAGES, pageIndex } from './content-layout.ts';
 import { Fault } from './fault.ts';
+import { locate } from './locate.ts';
 import * as node from './node.ts';
 import { eachExtent } from './share.ts';
 import type { Root, Store } from './store.ts';
-import { locate, ownLeaf, putCell, remove } from './tree.ts';
+import { ownLeaf, putCell, remove } from './tree.ts';
 
 export { CONTENT_BYTES, CONTENT_PAGES } from './content-layout.ts';
 export { type ContentRange, type Plan, prepare } from './prepare.ts';
@@ -64,33 +65,71 @@ function faultMissing(store: Store, value: Uint8Array, from: number, to: number)
   throw fault;
 }
 
-/** Writes bytes into the cell's content at `offset`, copying only the pages it touches; creates the cell. */
-export function writeContent(store: Store, root: Root, key: Uint8Array, offset: number, bytes: Uint8Array): void {
-  checkRange(offset, offset + bytes.length);
-  if (bytes.length === 0) return;
-  const { frame, slot } = locate(store, root, key);
+/**
+ * Writes bytes into the cell's content at `offset`, copying only the pages it touches; creates the cell. Returns by how much
+ * {@link contentPages} has grown.
+ */
+export function writeContent(store: Store, root: Root, key: Uint8Array, offset: number, bytes: Uint8Array): number {
   const end = offset + bytes.length;
+  checkRange(offset, end);
+  if (bytes.length === 0) return 0;
+  const { frame, slot } = locate(store, root, key);
+  let added = 0;
   if (frame < 0 || node.kindOf(store, frame, slot) === node.INLINE) {
     const old = frame < 0 ? zeros.subarray(0, 0) : node.cellValue(store, frame, slot);
-    const length = Math.max(old.length, end);
-    if (length <= store.maxInlineBytes) {
-      const value = new Uint8Array(length);
+    const before = frame < 0 ? 0 : 1;
+    const whole = Math.max(old.length, end);
+    if (whole <= store.maxInlineBytes) {
+      const value = new Uint8Array(whole);
       value.set(old);
       value.set(bytes, offset);
       putCell(store, root, { key, kind: node.INLINE, value });
-      return;
+      return 1 - before;
     }
-    spill(store, root, key, old.slice(), length);
+    added = putPages(store, root, key, new Uint8Array(pageIndex(whole + PAGE_BYTES - 1) * REF), 0, old) - before;
   }
-  const value = ownedExtents(store, root, key, pageIndex(end + PAGE_BYTES - 1));
+  const own = ownLeaf(store, root, key);
+  const value = node.cellValue(store, own.frame, own.slot);
+  const pages = pageIndex(end + PAGE_BYTES - 1);
+  if (pages * REF <= value.length) return added + writePages(store, value, offset, bytes, true);
+  const longer = new Uint8Array(pages * REF);
+  longer.set(value);
+  return added + putPages(store, root, key, longer, offset, bytes);
+}
+
+/** Writes bytes to the pages of an extents value, puts it, and returns how many of the pages were holes. */
+function putPages(
+  store: Store,
+  root: Root,
+  key: Uint8Array,
+  value: Uint8Array,
+  offset: number,
+  bytes: Uint8Array,
+): number {
+  const added = writePages(store, value, offset, bytes, false);
+  putCell(store, root, { key, kind: node.EXTENTS, value });
+  return added;
+}
+
+/**
+ * Writes bytes to the pages of an extents value, and returns how many of them were holes. Pages that are replaced are given
+ * back here if the value is that in the tree; otherwise when it is put there.
+ */
+function writePages(store: Store, value: Uint8Array, offset: number, bytes: Uint8Array, inTree: boolean): number {
+  let added = 0;
   for (let done = 0; done < bytes.length; ) {
     const at = offset + done;
     const within = at % PAGE_BYTES;
     const length = Math.min(PAGE_BYTES - within, bytes.length - done);
-    writePage(store, value, pageIndex(at), within, bytes.subarray(done, done + length));
+    const index = pageIndex(at);
+    const old = readU32(value, index * REF);
+    const part = length === bytes.length ? bytes : bytes.subarray(done, done + length);
+    const page = writePage(store, value, index, within, part);
+    if (old === 0) added++;
+    else if (inTree && page !== old) store.releaseData(old);
     done += length;
   }
-  putCell(store, root, { key, kind: node.EXTENTS, value });
+  return added;
 }
 
 /** Cuts the content off at `length`: later growth reads zeros. Length 0 removes the cell. */
@@ -193,10 +232,11 @@ export function contentRanges(store: Store, root: Root, key: Uint8Array): Array<
   return ranges;
 }
 
-/** How many data pages the cell refers to. */
+/** How many data pages the cell refers to; content that is kept in its node counts as one. */
 export function contentPages(store: Store, root: Root, key: Uint8Array): number {
   const { frame, slot } = locate(store, root, key);
-  if (frame < 0 || node.kindOf(store, frame, slot) === node.INLINE) return 0;
+  if (frame < 0) return 0;
+  if (node.kindOf(store, frame, slot) === node.INLINE) return 1;
   let pages = 0;
   eachExtent(node.cellValue(store, frame, slot), () => pages++);
   return pages;
@@ -209,15 +249,6 @@ function checkRange(from: number, to: number): void {
   });
 }
 
-/** Moves inline content to pages, or makes room for content that starts beyond what can stay inline. */
-function spill(store: Store, root: Root, key: Uint8Array, old: Uint8Array, length: number): void {
-  const value = new Uint8Array(pageIndex(length + PAGE_BYTES - 1) * REF);
-  for (let at = 0; at < old.length; at += PAGE_BYTES) {
-    writePage(store, value, at / PAGE_BYTES, 0, old.subarray(at, at + PAGE_BYTES));
-  }
-  putCell(store, root, { key, kind: node.EXTENTS, value });
-}
-
 /** A copy of the cell's references, at least `pages` long, after its leaf is owned: only then do counts tell who shares. */
 function ownedExtents(store: Store, root: Root, key: Uint8Array, pages: number): Uint8Array {
   const { frame, slot } = ownLeaf(store, root, key);
@@ -227,8 +258,11 @@ function ownedExtents(store: Store, root: Root, key: Uint8Array, pages: number):
   return value;
 }
 
-/** Writes bytes into one page of an extents value: in place if it is owned, else into a new page; renews the reference. */
-function writePage(store: Store, value: Uint8Array, index: number, within: number, bytes: Uint8Array): void {
+/**
+ * Writes bytes into one page of an extents value: in place if it is owned, else into a new page; renews the reference, and
+ * returns the page. The value may stand in an owned leaf.
+ */
+function writePage(store: Store, value: Uint8Array, index: number, within: number, bytes: Uint8Array): number {
   const { data, counts } = store;
   const old = readU32(value, index * REF);
   const whole = bytes.length === PAGE_BYTES;
@@ -248,6 +282,7 @@ function writePage(store: Store, value: Uint8Array, index: number, within: numbe
   store.hash(data.bytes(frame), store.hashWords);
   writeU32(value, index * REF, page);
   writeU32(value, index * REF + 4, store.hashWords[0]);
+  return page;
 }
 
 /** Writes an extents value without the holes at its end; one that is all holes goes. */

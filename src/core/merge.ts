@@ -6,10 +6,11 @@
 
 import { copyContent } from './content.ts';
 import { diff, type Side, sameSide } from './diff.ts';
+import { locate } from './locate.ts';
 import * as node from './node.ts';
 import { prepare } from './prepare.ts';
 import type { Root, Store } from './store.ts';
-import { locate, remove } from './tree.ts';
+import { remove } from './tree.ts';
 
 /** A copy of one side of a conflict, which may be kept. */
 export interface KeptSide {

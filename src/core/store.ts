@@ -75,6 +75,8 @@ export class Store {
   writing = false;
   /** Set once the running operation has changed something: an error after that leaves the pool unusable. */
   wrote = false;
+  /** Counts attempts at operations: what was found in one attempt is true within it only. */
+  attempts = 0;
   /** How often the running operation has been run before, so that it asks for a commit only while that can help. */
   attempt = 0;
   /** Whose quota the pages of the running operation are charged to. */
@@ -101,6 +103,7 @@ export class Store {
     this.data.begin();
     this.writing = false;
     this.wrote = false;
+    this.attempts++;
     this.attempt = attempt;
     this.charged = undefined;
   }

@@ -5,6 +5,7 @@
 
 import { assert, ByreError } from '../errors.ts';
 import { commonPrefixLength, compareBytes, readU32 } from './bytes.ts';
+import { forgetNear, locate, near, type Place, searchNear, setNear } from './locate.ts';
 import * as node from './node.ts';
 import { bytesOfGathered, evenCut, gather, gathered, gatheredKey, gatherRight, writeGathered } from './node-write.ts';
 import { eachExtent, own } from './share.ts';
@@ -19,33 +20,6 @@ const MAX_DEPTH = 32;
 /** The path of the last descent, root first. One operation runs at a time, so one is enough for all stores. */
 const pathFrames = new Int32Array(MAX_DEPTH);
 const pathSlots = new Int32Array(MAX_DEPTH);
-
-/** Where a cell is; valid until the next call into core. `frame` is -1 if the key is absent. */
-export interface Place {
-  frame: number;
-  slot: number;
-}
-
-const place: Place = { frame: -1, slot: 0 };
-
-/** Finds a cell without copying anything. The result is one shared object. */
-export function locate(store: Store, root: Root, key: Uint8Array): Place {
-  place.frame = -1;
-  let { page, low, high } = root;
-  if (page === 0) return place;
-  for (;;) {
-    const frame = store.node(page, low, high);
-    if (node.level(store, frame) === 0) {
-      place.slot = node.searchLeaf(store, frame, key);
-      if (node.found) place.frame = frame;
-      return place;
-    }
-    const slot = node.searchInternal(store, frame, key);
-    page = node.childPage(store, frame, slot);
-    low = node.childLow(store, frame, slot);
-    high = node.childHigh(store, frame, slot);
-  }
-}
 
 /** The inline value of `key` as a view that is valid until the next call into core; undefined if the key is absent. */
 export function borrow(store: Store, root: Root, key: Uint8Array): Uint8Array | undefined {
@@ -99,10 +73,11 @@ export function putCell(store: Store, root: Root, cell: node.Cell): void {
 /** Owns the leaf of a key that is there and returns its place: its value may then be read against true counts. */
 export function ownLeaf(store: Store, root: Root, key: Uint8Array): Place {
   assert(store.writing, 'a tree is written without prepare');
-  place.frame = pathFrames[ownPath(store, root, key)];
-  place.slot = node.searchLeaf(store, place.frame, key);
+  const depth = ownPath(store, root, key);
+  const frame = pathFrames[depth];
+  const slot = node.searchLeaf(store, frame, key);
   assert(node.found, 'a cell to own is absent');
-  return place;
+  return { frame, slot, depth };
 }
 
 /** Takes a cell out and releases the pages it held; false if the key is absent. */
@@ -133,6 +108,7 @@ export function removeRangeStep(
   assert(store.writing, 'a tree is written without prepare');
   if (root.page === 0) return undefined;
   const leafDepth = ownPath(store, root, from);
+  forgetNear();
   let end: Uint8Array | undefined;
   for (let depth = 0; depth < leafDepth; depth++) {
     const frame = pathFrames[depth];
@@ -189,6 +165,10 @@ function plant(store: Store, root: Root): void {
 
 /** Owns every node from the root to the leaf of `key`, leaves the way in the path and returns the leaf's depth. */
 function ownPath(store: Store, root: Root, key: Uint8Array): number {
+  if (near.owned && searchNear(store, root, key) >= 0 && isPathOwned(store, root)) {
+    near.changes = ++root.changes;
+    return near.depth;
+  }
   let frame = own(store, root.page);
   root.page = store.nodes.pageOf[frame];
   store.touchRoot(root);
@@ -196,7 +176,10 @@ function ownPath(store: Store, root: Root, key: Uint8Array): number {
   for (;;) {
     assert(depth < MAX_DEPTH, 'a tree is deeper than it can be');
     pathFrames[depth] = frame;
-    if (node.level(store, frame) === 0) return depth;
+    if (node.level(store, frame) === 0) {
+      setNear(store, root, frame, depth, true);
+      return depth;
+    }
     const slot = node.searchInternal(store, frame, key);
     pathSlots[depth] = slot;
     const child = own(store, node.childPage(store, frame, slot));
@@ -204,6 +187,15 @@ function ownPath(store: Store, root: Root, key: Uint8Array): number {
     frame = child;
     depth++;
   }
+}
+
+/** Whether the path to the near leaf is still as {@link ownPath} left it: neither shared nor sealed since. */
+function isPathOwned(store: Store, root: Root): boolean {
+  if ((root.low | root.high) !== 0) return false;
+  for (let depth = 0; depth <= near.depth; depth++) {
+    if (!store.counts.isOwned(store.nodes.pageOf[pathFrames[depth]])) return false;
+  }
+  return true;
 }
 
 function releaseOld(store: Store, old: Uint8Array, cell: node.Cell): void {
@@ -219,6 +211,7 @@ function releaseOld(store: Store, old: Uint8Array, cell: node.Cell): void {
 function insert(store: Store, root: Root, depth: number, slot: number, cell: node.Cell): void {
   const frame = pathFrames[depth];
   if (node.insertCell(store, frame, slot, cell)) return;
+  forgetNear();
   const count = node.cellCount(store, frame);
   const fits = node.HEADER_BYTES + node.usedBytes(store, frame) + node.SLOT_BYTES + cell.key.length + cell.value.length;
   if (slot === count && count > 0 && fits > store.nodeBytes) {
@@ -305,12 +298,14 @@ function shrink(store: Store, root: Root, leafDepth: number): void {
     } else if (node.usedBytes(store, frame) < store.nodeBytes / UNDERFULL_PART) {
       mergeNeighbours(store, parent, slot);
     } else break;
+    forgetNear();
   }
   for (;;) {
     const frame = store.nodes.find(root.page);
     const count = node.cellCount(store, frame);
     const leaf = node.level(store, frame) === 0;
     if (count > 1 || (leaf && count === 1)) return;
+    forgetNear();
     const old = root.page;
     if (count === 0) root.page = 0;
     else {

@@ -138,7 +138,7 @@ function expectAllTrue({ main, files: [files] }: World): void {
 describe('what is known of a branch', () => {
   test('is true after any change', () => {
     fc.assert(
-      fc.property(fc.array(steps, { maxLength: 20 }), (run) => {
+      fc.property(fc.array(steps, { maxLength: 20, size: 'max' }), (run) => {
         const pool = openPoolSync(memoryDevice(), { commitEveryMs: 0, cacheBytes: 4 << 20 });
         const main = pool.branchSync('main');
         main.files.mkdirSync('/a/a', { recursive: true });
@@ -152,7 +152,7 @@ describe('what is known of a branch', () => {
         }
         pool.closeSync();
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   }, 120_000);
 

@@ -3,7 +3,7 @@
  * Callers must remember that a chunk that is not there is a hole, and that a chunk may end before the file does.
  */
 import { PAGE_BYTES } from '../../core/bytes.ts';
-import { type ContentRange, contentPages, contentRanges } from '../../core/content.ts';
+import { type ContentRange, contentPages } from '../../core/content.ts';
 import { collect } from './collect.ts';
 import { chunkOf, contentKey, Kind, kindStart } from './keys.ts';
 import type { Tree } from './view.ts';
@@ -13,11 +13,9 @@ export const STEP_CHUNKS = 8;
 
 const LAST_CHUNK = 0xffff_ffff;
 
-/** Pages of one chunk as attributes count them: one for content kept inline, so that a file with bytes never shows none. */
+/** Pages of one chunk as attributes count them: a file with bytes never shows none. */
 export function chunkPages(tree: Tree, key: Uint8Array): number {
-  const pages = contentPages(tree.store, tree.root, key);
-  if (pages > 0) return pages;
-  return contentRanges(tree.store, tree.root, key).length > 0 ? 1 : 0;
+  return contentPages(tree.store, tree.root, key);
 }
 
 /**

@@ -4,7 +4,6 @@
  */
 import { readContent, writeContent } from '../../core/content.ts';
 import { withoutPrivileges } from './attributes.ts';
-import { chunkPages } from './cells.ts';
 import { Draft, loadFile } from './draft.ts';
 import { failure } from './failure.ts';
 import { CONTENT_BYTES, contentKey, MAX_FILE_BYTES } from './keys.ts';
@@ -58,10 +57,9 @@ export function write(
   const at = offset % CONTENT_BYTES;
   const length = Math.min(bytes.length, CONTENT_BYTES - at);
   const key = contentKey(inode, Math.floor(offset / CONTENT_BYTES));
-  const pagesBefore = chunkPages(view, key);
   draft.prepare({ content: [{ key, from: at, to: at + length }] });
-  writeContent(view.store, view.root, key, at, length === bytes.length ? bytes : bytes.subarray(0, length));
-  record.pages += chunkPages(view, key) - pagesBefore;
+  const part = length === bytes.length ? bytes : bytes.subarray(0, length);
+  record.pages += writeContent(view.store, view.root, key, at, part);
   record.size = Math.max(record.size, offset + length);
   stampWrite(draft, record, options);
   draft.write();

@@ -4,7 +4,6 @@
  */
 import { writeContent } from '../../core/content.ts';
 import { has } from '../../core/tree.ts';
-import { chunkPages } from './cells.ts';
 import { Draft } from './draft.ts';
 import { failure } from './failure.ts';
 import { CONTENT_BYTES, contentKey, entryKey, linkKey, orphanKey } from './keys.ts';
@@ -82,8 +81,7 @@ function finish(draft: Draft, inode: number, record: InodeRecord, bytes: Uint8Ar
   }
   const key = contentKey(inode, 0);
   draft.prepare({ content: [{ key, from: 0, to: bytes.length }] });
-  writeContent(view.store, view.root, key, 0, bytes);
-  record.pages = chunkPages(view, key);
+  record.pages = writeContent(view.store, view.root, key, 0, bytes);
   draft.write();
   return inode;
 }

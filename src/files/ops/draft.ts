@@ -9,7 +9,7 @@ import { borrow, put, remove } from '../../core/tree.ts';
 import { failure } from './failure.ts';
 import { isEntryKey, ROOT_INODE, recordKey } from './keys.ts';
 import type { Known } from './known.ts';
-import { decodeRecord, encodeRecord, type InodeRecord } from './record.ts';
+import { decodeRecord, encodeRecord, type InodeRecord, RECORD_BYTES } from './record.ts';
 import type { Time, Tree, View } from './view.ts';
 
 const EPOCH: Time = { seconds: 0, nanoseconds: 0 };
@@ -71,8 +71,12 @@ export function loadFile(view: Tree, inode: number): Readonly<InodeRecord> {
 interface StagedRecord {
   readonly inode: number;
   readonly record: InodeRecord;
-  changed: boolean;
+  /** Given once it is to be written. */
+  key: Uint8Array | undefined;
 }
+
+/** A record stands here while it is put, which copies it. */
+const encoded = new Uint8Array(RECORD_BYTES);
 
 export class Draft {
   readonly view: View;
@@ -101,7 +105,7 @@ export class Draft {
 
   #staged(inode: number): StagedRecord {
     for (const staged of this.#records) if (staged.inode === inode) return staged;
-    const staged = { inode, record: { ...loadRecord(this.view, inode) }, changed: false };
+    const staged = { inode, record: { ...loadRecord(this.view, inode) }, key: undefined };
     this.#records.push(staged);
     return staged;
   }
@@ -122,14 +126,14 @@ export class Draft {
   /** Marks a record that was read to be written. */
   change(inode: number): InodeRecord {
     const staged = this.#staged(inode);
-    staged.changed = true;
+    staged.key ??= recordKey(inode);
     return staged.record;
   }
 
   /** Stages the record of a new inode. */
   add(inode: number, record: InodeRecord): void {
     this.#unstage(inode);
-    this.#records.push({ inode, record, changed: true });
+    this.#records.push({ inode, record, key: recordKey(inode) });
   }
 
   /** Stages the end of an inode. */
@@ -173,16 +177,17 @@ export class Draft {
     this.#known = this.view.known?.at(root);
     this.#changesBefore = root.changes;
     const puts = this.#puts.slice();
-    for (const staged of this.#records) if (staged.changed) puts.push(recordKey(staged.inode));
-    prepare(store, root, { ...more, puts, removes: this.#removes });
+    for (const { key } of this.#records) if (key !== undefined) puts.push(key);
+    const { content, shares, purpose } = more;
+    prepare(store, root, { puts, removes: this.#removes, content, shares, purpose });
   }
 
   write(): void {
     const { store, root } = this.view;
     for (const key of this.#removes) remove(store, root, key);
     for (let at = 0; at < this.#puts.length; at++) put(store, root, this.#puts[at]!, this.#values[at]!);
-    for (const { inode, record, changed } of this.#records) {
-      if (changed) put(store, root, recordKey(inode), encodeRecord(record));
+    for (const { record, key } of this.#records) {
+      if (key !== undefined) put(store, root, key, encodeRecord(record, encoded));
     }
     if (this.#known !== undefined) this.#tell(this.#known);
   }
@@ -191,7 +196,7 @@ export class Draft {
   #tell(known: Known): void {
     if (this.#takesNames) known.paths.clear();
     for (const inode of this.#dropped) known.records.delete(inode);
-    for (const { inode, record, changed } of this.#records) if (changed) known.records.set(inode, record);
+    for (const { inode, record, key } of this.#records) if (key !== undefined) known.records.set(inode, record);
     known.keep(this.view.root, this.#changesBefore);
   }
 

@@ -77,8 +77,8 @@ function writeTime(bytes: Uint8Array, at: number, time: Time): void {
   writeU32(bytes, at + 8, time.nanoseconds);
 }
 
-export function encodeRecord(record: InodeRecord): Uint8Array {
-  const bytes = new Uint8Array(RECORD_BYTES);
+/** `bytes` are written over and returned: whoever gives them must have had them from here, or all zero. */
+export function encodeRecord(record: Readonly<InodeRecord>, bytes = new Uint8Array(RECORD_BYTES)): Uint8Array {
   bytes[0] = VERSION;
   bytes[1] = typeNumber(record.type);
   writeU16(bytes, 2, record.mode);

@@ -5,9 +5,10 @@
 
 import { readU32, writeU32 } from '../../core/bytes.ts';
 import { CONTENT_BYTES, type ContentRange, readContent, writeContent } from '../../core/content.ts';
+import { locate } from '../../core/locate.ts';
 import { cellAt, INLINE, kindOf, suffixLength } from '../../core/node.ts';
 import type { Root, Store } from '../../core/store.ts';
-import { locate, put } from '../../core/tree.ts';
+import { put } from '../../core/tree.ts';
 import { ByreError } from '../../errors.ts';
 
 /** A value in pages begins with its length, a u32: the core keeps lengths of pages only. */
