@@ -3,8 +3,17 @@
  * It adds no behaviour of its own. Where there is no `node:fs`, as in browsers, use `byre/pool` with a device.
  */
 
-import { type Files, type FilesMergeOptions, filesOf, settleFiles } from './files/index.ts';
+import {
+  checkFiles,
+  checkFilesSync,
+  type Files,
+  type FilesMergeOptions,
+  type FilesProblem,
+  filesOf,
+  settleFiles,
+} from './files/index.ts';
 import type { Branch as BareBranch } from './pool/branch.ts';
+import type { CheckReport as BareCheckReport, Problem } from './pool/check.ts';
 import type { Device } from './pool/device.ts';
 import type { MergeOptions as BareMergeOptions, MergeReport } from './pool/merge.ts';
 import { openPool as openBare, openPoolSync as openBareSync } from './pool/open-pool.ts';
@@ -14,9 +23,13 @@ import {
   type Transaction as BareTransaction,
   beginTransaction,
   beginTransactionSync,
+  type CheckTablesOptions,
+  checkTables,
+  checkTablesSync,
   settleTables,
   type Table,
   type TableOptions,
+  type TablesCheck,
   type TablesMergeOptions,
   type TransactionOptions,
   tableNames,
@@ -38,7 +51,7 @@ export {
   isFileConflict,
 } from './files/index.ts';
 export type { BranchInfo, BranchLimits } from './pool/branches.ts';
-export type { CheckReport, Problem } from './pool/check.ts';
+export type { Problem } from './pool/check.ts';
 export type { CompactReport } from './pool/compact.ts';
 export type { Device, DeviceRequest } from './pool/device.ts';
 export { fileDevice } from './pool/file-device.ts';
@@ -100,6 +113,24 @@ type Dressed<T> = T extends BareBranch ? Branch : T extends Promise<infer Inner>
 /** How branches are merged: by key, and what the faces add. */
 export type MergeOptions = Omit<BareMergeOptions, 'settle'> & FilesMergeOptions & TablesMergeOptions;
 
+/** What is wrong with a pool: with its pages, or with what they mean as files and tables. */
+export interface CheckReport extends BareCheckReport {
+  /** Tables whose indexes could not be compared with their rows, since their codec was not given. */
+  readonly unchecked: ReadonlyArray<{ readonly branch: string; readonly table: string }>;
+}
+
+/** What a table's own codec is must be told. */
+export type CheckOptions = CheckTablesOptions;
+
+interface Checks {
+  /** Proves every page, the files and the tables of every branch and snapshot: indexes are compared with their rows. */
+  check(options?: CheckOptions): Promise<CheckReport>;
+  checkSync(options?: CheckOptions): CheckReport;
+  /** The same, and reads every page from the device. */
+  scrub(options?: CheckOptions): Promise<CheckReport>;
+  scrubSync(options?: CheckOptions): CheckReport;
+}
+
 interface Merges {
   /** Brings the changes of one branch since the common base into another; all of them or, on conflicts, none. */
   merge(options: MergeOptions): Promise<MergeReport>;
@@ -107,11 +138,14 @@ interface Merges {
 }
 
 /** A pool whose branches have their faces. */
-export type Pool = Merges & {
-  readonly [Name in Exclude<keyof BarePool, keyof Merges>]: BarePool[Name] extends (...rest: infer Rest) => infer Result
-    ? (...rest: Rest) => Dressed<Result>
-    : BarePool[Name];
-};
+export type Pool = Merges &
+  Checks & {
+    readonly [Name in Exclude<keyof BarePool, keyof Merges | keyof Checks>]: BarePool[Name] extends (
+      ...rest: infer Rest
+    ) => infer Result
+      ? (...rest: Rest) => Dressed<Result>
+      : BarePool[Name];
+  };
 
 const faces: PropertyDescriptorMap = {
   files: {
@@ -175,10 +209,59 @@ function dress(bare: BarePool): Pool {
       settleTables({ ...(tables && { tables }), ...(codecs && { codecs }) }),
     ],
   });
-  const { merge, mergeSync } = bare;
+  const { merge, mergeSync, check, checkSync, scrub, scrubSync } = bare;
   const merges: Merges = {
     merge: (options) => merge(known(options)),
     mergeSync: (options) => mergeSync(known(options)),
   };
-  return Object.assign(bare, merges) as unknown as Pool;
+  const checks: Checks = {
+    check: async (options) => examine(bare, await check(), options),
+    checkSync: (options) => examineSync(bare, checkSync(), options),
+    scrub: async (options) => examine(bare, await scrub(), options),
+    scrubSync: (options) => examineSync(bare, scrubSync(), options),
+  };
+  return Object.assign(bare, merges, checks) as unknown as Pool;
+}
+
+/** What the faces hold about a pool whose pages are sound: what is damaged below says nothing about them. */
+async function examine(pool: BarePool, pages: BareCheckReport, options?: CheckOptions): Promise<CheckReport> {
+  const found: Examined[] = [];
+  if (pages.ok) {
+    for (const { name } of await pool.branches()) {
+      const branch = await pool.branch(name);
+      found.push({ name, files: await checkFiles(branch), tables: await checkTables(branch, options) });
+    }
+  }
+  return reportOf(pages, found);
+}
+
+function examineSync(pool: BarePool, pages: BareCheckReport, options?: CheckOptions): CheckReport {
+  const found: Examined[] = [];
+  if (pages.ok) {
+    for (const { name } of pool.branchesSync()) {
+      const branch = pool.branchSync(name);
+      found.push({ name, files: checkFilesSync(branch), tables: checkTablesSync(branch, options) });
+    }
+  }
+  return reportOf(pages, found);
+}
+
+interface Examined {
+  readonly name: string;
+  readonly files: readonly FilesProblem[];
+  readonly tables: TablesCheck;
+}
+
+function reportOf(pages: BareCheckReport, examined: readonly Examined[]): CheckReport {
+  const problems: Problem[] = [...pages.problems];
+  const unchecked: { branch: string; table: string }[] = [];
+  for (const { name, files, tables } of examined) {
+    const add = (message: string) => problems.push({ kind: 'face', branch: name, message });
+    for (const { inode, text } of files) add(`files: inode ${inode}: ${text}`);
+    for (const { table, index, problem } of tables.problems) {
+      add(index === undefined ? `table ${table}: ${problem}` : `index ${index} of table ${table}: ${problem}`);
+    }
+    for (const table of tables.unchecked) unchecked.push({ branch: name, table });
+  }
+  return { ...pages, ok: problems.length === 0, problems, unchecked };
 }

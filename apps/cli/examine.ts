@@ -8,7 +8,7 @@ import { Verification } from '../../src/files/ops/verify.ts';
 import type { Branch } from '../../src/pool/branch.ts';
 import type { CheckReport, Problem as PoolProblem } from '../../src/pool/check.ts';
 import type { Pool } from '../../src/pool/pool.ts';
-import { tableNames, tableOf } from '../../src/tables/index.ts';
+import { checkTables } from '../../src/tables/index.ts';
 import { type Session, Status } from './session.ts';
 import { joinNames, shown } from './shown.ts';
 import { viewOf } from './targets.ts';
@@ -30,24 +30,25 @@ export interface Report extends Omit<CheckReport, 'problems' | 'ok'> {
 
 const TURN_STEPS = 64;
 
-/** Codecs that every byre knows; a table with another one can be checked by its owner's program only. */
-async function tableProblems(branch: Branch, name: string): Promise<Problem[]> {
-  const problems: Problem[] = [];
-  for (const table of await tableNames(branch)) {
-    try {
-      for (const found of await tableOf(branch, table).check()) {
-        const where =
-          found.index === undefined ? `table ${shown(table)}` : `index ${shown(found.index)} of ${shown(table)}`;
-        problems.push({ kind: 'table', branch: name, message: `${where}: ${found.problem}` });
-      }
-    } catch (error) {
-      const { code, message } = error as { code?: string; message: string };
-      // Its values have a codec that is not here, or it is damaged, which the structure has told already.
-      if (code !== 'BAD_ARGUMENT' && code !== 'DAMAGED') throw error;
-      if (code === 'DAMAGED') problems.push({ kind: 'damaged', branch: name, message });
+/** Whether the tables' indexes have what their rows ask for. */
+async function tableProblems(session: Session, branch: Branch, name: string): Promise<Problem[]> {
+  session.progress(`checking the tables of ${shown(name)}`);
+  try {
+    const { problems, unchecked } = await checkTables(branch);
+    for (const table of unchecked) {
+      session.say(
+        `${shown(name)}: table ${shown(table)} has a codec of its own: only its program can check its indexes`,
+      );
     }
+    return problems.map(({ table, index, problem }) => {
+      const where = index === undefined ? `table ${shown(table)}` : `index ${shown(index)} of ${shown(table)}`;
+      return { kind: 'table', branch: name, message: `${where}: ${problem}` };
+    });
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    if (code !== 'DAMAGED') throw error;
+    return [{ kind: 'damaged', branch: name, message }];
   }
-  return problems;
 }
 
 /** Whether names, links, sizes and pages of a branch's files agree. */
@@ -93,7 +94,7 @@ async function ofFaces(session: Session, pool: Pool): Promise<Problem[]> {
     // What is being written would change under the eyes of the check.
     const state = await pool.forkUnnamed(await pool.branch(name));
     try {
-      problems.push(...(await fileProblems(session, state, name)), ...(await tableProblems(state, name)));
+      problems.push(...(await fileProblems(session, state, name)), ...(await tableProblems(session, state, name)));
     } finally {
       await pool.release(state);
     }

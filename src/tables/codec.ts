@@ -53,8 +53,14 @@ const named: Readonly<Record<CodecName, Codec<never>>> = {
   text: textCodec as Codec<never>,
 };
 
-export function isCodecName(name: string): name is CodecName {
+function isCodecName(name: string): name is CodecName {
   return Object.hasOwn(named, name);
+}
+
+/** The codec of that name: one of byre's own, or of those given. */
+export function knownCodec(name: string, given: readonly Codec<never>[]): Codec<unknown> | undefined {
+  const codec = isCodecName(name) ? named[name] : given.find((one) => one.name === name);
+  return codec as Codec<unknown> | undefined;
 }
 
 /** The codec that an option names or is. */

@@ -11,6 +11,7 @@ import { Table, type TableOptions } from './table.ts';
 
 export type { RowChange } from './changes.ts';
 export type { TableProblem } from './check.ts';
+export { type CheckTablesOptions, checkTables, checkTablesSync, type TablesCheck } from './check-branch.ts';
 export type { Codec, CodecName } from './codec.ts';
 export type { TableIndex } from './index-reader.ts';
 export {

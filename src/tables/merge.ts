@@ -11,7 +11,7 @@ import { get, has } from '../core/tree.ts';
 import { ByreError } from '../errors.ts';
 import type { MergedState, ResolvedConflict, Settle } from '../pool/merge.ts';
 import { removeAll, writeCell } from './bulk.ts';
-import { type Codec, isCodecName, resolveCodec } from './codec.ts';
+import { type Codec, knownCodec } from './codec.ts';
 import { fillIndex } from './fill.ts';
 import { type Job, step } from './job.ts';
 import { mergeRecords } from './merge-records.ts';
@@ -149,9 +149,8 @@ function firstKey(store: Store, root: Root, from: Uint8Array, to: Uint8Array): U
 }
 
 function codecOf(values: string, { codecs = [] }: TablesMergeOptions): Codec<unknown> {
-  if (isCodecName(values)) return resolveCodec<unknown>(values);
-  const codec = codecs.find(({ name }) => name === values);
-  if (codec !== undefined) return codec as unknown as Codec<unknown>;
+  const codec = knownCodec(values, codecs);
+  if (codec !== undefined) return codec;
   const refuse = (): never => {
     throw new ByreError('BAD_ARGUMENT', `To merge these tables the codec ${values} is needed: pass it in codecs`);
   };

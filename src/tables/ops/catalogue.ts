@@ -19,7 +19,7 @@ export interface TableRecord {
 
 const FORMAT = 1;
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true });
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export function encodeRecord(record: TableRecord): Uint8Array {
   const indexes = Object.fromEntries(
