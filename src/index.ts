@@ -82,6 +82,7 @@ export type {
   TableOptions,
   TableProblem,
   TransactionOptions,
+  UniqueClash,
 } from './tables/index.ts';
 export { showKey } from './tables/index.ts';
 

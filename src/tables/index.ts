@@ -14,13 +14,8 @@ export type { TableProblem } from './check.ts';
 export { type CheckTablesOptions, checkTables, checkTablesSync, type TablesCheck } from './check-branch.ts';
 export type { Codec, CodecName } from './codec.ts';
 export type { TableIndex } from './index-reader.ts';
-export {
-  type RowConflict,
-  type RowResolution,
-  type RowResolver,
-  settleTables,
-  type TablesMergeOptions,
-} from './merge.ts';
+export { settleTables, type TablesMergeOptions } from './merge.ts';
+export type { RowConflict, RowResolution, RowResolver, UniqueClash } from './merge-rows.ts';
 export type { IndexDefinition, IndexOptions } from './ops/index-definition.ts';
 export type { Bounds, RangeOptions } from './ops/range.ts';
 export type { Key } from './ops/tuple.ts';

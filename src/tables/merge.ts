@@ -3,42 +3,24 @@
  * Callers must pass the codecs of tables that do not use a named one, if those tables have indexes or a function as resolver.
  * A resolver runs between operations, and must not call into the pool.
  */
-import { equalBytes } from '../core/bytes.ts';
-import { takeCell } from '../core/merge.ts';
 import { scan } from '../core/scan.ts';
 import type { Root, Store } from '../core/store.ts';
 import { get, has } from '../core/tree.ts';
 import { ByreError } from '../errors.ts';
 import type { MergedState, ResolvedConflict, Settle } from '../pool/merge.ts';
-import { removeAll, writeCell } from './bulk.ts';
+import { writeCell } from './bulk.ts';
 import { type Codec, knownCodec } from './codec.ts';
-import { fillIndex } from './fill.ts';
 import { type Job, step } from './job.ts';
+import { Claims, rebuild } from './merge-entries.ts';
 import { mergeRecords } from './merge-records.ts';
+import { type RowResolver, settleClaims, settleRow } from './merge-rows.ts';
+import { type MergedTable, mergeTarget } from './merge-target.ts';
 import { nextTable } from './ops/catalogue.ts';
-import { readValue } from './ops/cell.ts';
 import { describeKey, TableLayout } from './ops/layout.ts';
-import type { Key } from './ops/tuple.ts';
-import { encodeKey } from './ops/tuple.ts';
 import { Schema } from './schema.ts';
-import type { Target } from './target.ts';
-import { entryKeys } from './write.ts';
-
-/** A row that both branches changed, differently; undefined: absent there. */
-export interface RowConflict {
-  readonly table: string;
-  readonly key: Key;
-  readonly base: unknown;
-  readonly ours: unknown;
-  readonly theirs: unknown;
-}
-
-/** `conflict` leaves the row in the report. */
-export type RowResolution = 'ours' | 'theirs' | 'conflict' | 'delete' | { readonly put: unknown };
-export type RowResolver = 'ours' | 'theirs' | ((conflict: RowConflict) => RowResolution);
 
 export interface TablesMergeOptions {
-  /** What becomes of rows that both changed: one rule for all tables, or one for each by its name. */
+  /** What becomes of rows in conflict: one rule for all tables, or one for each by its name. */
   readonly tables?: RowResolver | Readonly<Record<string, RowResolver>>;
   readonly codecs?: readonly Codec<never>[];
 }
@@ -74,28 +56,6 @@ function* allTables({ store, ours, theirs }: MergedState): Job<Set<string>> {
   return names;
 }
 
-/** The merged tree as a target: nobody else sees it, so it needs no forks. */
-function targetOn(store: Store, root: Root): Target {
-  const never = () => {
-    throw new ByreError('INTERNAL', 'a merge runs its operations itself');
-  };
-  const target: Target = {
-    store,
-    root,
-    readOnly: true,
-    epoch: 0,
-    recordChanged: () => {},
-    run: never,
-    runSync: never,
-    // Nobody else sees the tree, so there is nothing to hold.
-    *fork() {
-      return { root, release: () => {} };
-    },
-    atomically: (work) => work(target),
-  };
-  return target;
-}
-
 function* settleTable(
   merged: MergedState,
   options: TablesMergeOptions,
@@ -107,24 +67,22 @@ function* settleTable(
   if (records === undefined) return [...conflicts, ...(yield* orphaned(merged, name, conflicts))];
   if (conflicts.length === 0 && !records.indexesDiffer) return [];
   const schema = new Schema<unknown>(name, store, codecOf(records.values, options));
-  const target = targetOn(store, work);
+  const target = mergeTarget(store, work);
   yield* step(() => writeCell(target, schema.layout.record, records.bytes));
   yield* schema.load(target);
+  const { tables } = options;
+  const resolver = typeof tables === 'object' ? tables[name] : tables;
+  const table: MergedTable = { merged, schema, target, resolver, claims: new Claims() };
   const left: ResolvedConflict[] = [];
-  const claims = new Claims();
   const ofPart = (part: string) => conflicts.filter(({ key }) => describeKey(key)?.part === part);
-  for (const conflict of ofPart('row')) {
-    if (!(yield* settleRow(merged, options, schema, conflict, claims))) left.push(conflict);
+  for (const conflict of ofPart('row')) if (!(yield* settleRow(table, conflict))) left.push(conflict);
+  if (records.indexesDiffer) yield* rebuild(table, records.all);
+  else {
+    for (const { key, ours, theirs, base } of ofPart('index')) {
+      for (const side of [ours, theirs, base]) if (side !== undefined) table.claims.add(key, side.value);
+    }
   }
-  if (records.indexesDiffer) {
-    yield* rebuild(target, schema, records.all);
-    return left;
-  }
-  for (const { key, ours, theirs, base } of ofPart('index')) {
-    for (const side of [ours, theirs, base]) if (side !== undefined) claims.add(key, side.value);
-  }
-  for (const claim of claims.all)
-    if (!(yield* settleClaim(merged, schema, claim))) left.push(yield* conflictOver(merged, claim.key));
+  for (const key of yield* settleClaims(table)) left.push(yield* conflictOver(merged, key));
   return left;
 }
 
@@ -157,141 +115,6 @@ function codecOf(values: string, { codecs = [] }: TablesMergeOptions): Codec<unk
   return { name: values, encode: refuse, decode: refuse };
 }
 
-/** False leaves the conflict. */
-function* settleRow(
-  merged: MergedState,
-  options: TablesMergeOptions,
-  schema: Schema<unknown>,
-  conflict: ResolvedConflict,
-  claims: Claims,
-): Job<boolean> {
-  const { store, work, theirs } = merged;
-  const { key } = conflict;
-  const bytes: Sides = yield* step(() => ({
-    base: readValue(store, merged.base, key),
-    ours: readValue(store, merged.ours, key),
-    theirs: readValue(store, theirs, key),
-  }));
-  const resolution = resolveRow(options, schema, conflict, bytes);
-  if (resolution === 'conflict') return false;
-  let result = bytes.ours;
-  if (resolution === 'theirs') {
-    result = bytes.theirs;
-    yield* step(() => takeCell(store, work, theirs, key, result !== undefined));
-  } else if (resolution === 'delete') {
-    result = undefined;
-    yield* step(() => has(store, work, key) && takeCell(store, work, theirs, key, false));
-  } else if (resolution !== 'ours') {
-    const encoded = schema.codec.encode(resolution.put);
-    result = encoded;
-    yield* step(() => writeCell(targetOn(store, work), key, encoded));
-  }
-  if (schema.indexes.length > 0) yield* settleEntries(merged, schema, key, bytes, result, claims);
-  return true;
-}
-
-interface Sides {
-  readonly base: Uint8Array | undefined;
-  readonly ours: Uint8Array | undefined;
-  readonly theirs: Uint8Array | undefined;
-}
-
-function resolveRow(
-  { tables }: TablesMergeOptions,
-  { codec, layout }: Schema<unknown>,
-  { key, resolution }: ResolvedConflict,
-  bytes: Sides,
-): RowResolution {
-  const resolver = typeof tables === 'object' ? tables[layout.name] : tables;
-  if (resolution !== 'conflict' || resolver === undefined) return resolution;
-  if (typeof resolver === 'string') return resolver;
-  const decode = (side: Uint8Array | undefined) => side && codec.decode(side.slice());
-  return resolver({
-    table: layout.name,
-    key: layout.keyOf(key),
-    base: decode(bytes.base),
-    ours: decode(bytes.ours),
-    theirs: decode(bytes.theirs),
-  });
-}
-
-/** Makes the entries of one row what its merged value asks for: those of every side may be in the merged tree. */
-function* settleEntries(
-  { store, work }: MergedState,
-  schema: Schema<unknown>,
-  rowKey: Uint8Array,
-  sides: Sides,
-  result: Uint8Array | undefined,
-  claims: Claims,
-): Job<void> {
-  const { layout, codec } = schema;
-  const key = layout.keyOf(rowKey);
-  const primary = encodeKey(key, layout.maxKeyBytes);
-  const target = targetOn(store, work);
-  for (const index of schema.indexes) {
-    const { unique } = index.definition;
-    const of = (side: Uint8Array | undefined) =>
-      side === undefined ? [] : entryKeys(index, key, codec.decode(side.slice()));
-    const wanted = of(result);
-    const holds = (held: Uint8Array | undefined) => held !== undefined && (!unique || equalBytes(held, primary));
-    for (const entry of [...of(sides.base), ...of(sides.ours), ...of(sides.theirs)]) {
-      if (wanted.some((one) => equalBytes(one, entry))) continue;
-      yield* step(() => holds(get(store, work, entry)) && takeCell(store, work, work, entry, false));
-    }
-    for (const entry of wanted) {
-      const held = yield* step(() => get(store, work, entry));
-      if (held === undefined) yield* step(() => writeCell(target, entry, unique ? primary : noBytes));
-      else if (!holds(held)) {
-        // Another row has it, by the other branch's word. Who still asks for it is clear only when all rows are settled.
-        claims.add(entry, held);
-        claims.add(entry, primary);
-      }
-    }
-  }
-}
-
-const noBytes = new Uint8Array(0);
-
-/** A unique entry, and the encoded keys of the rows that may ask for it. */
-interface Claim {
-  readonly key: Uint8Array;
-  readonly primaries: Uint8Array[];
-}
-
-class Claims {
-  readonly all: Claim[] = [];
-
-  add(key: Uint8Array, primary: Uint8Array): void {
-    let claim = this.all.find((one) => equalBytes(one.key, key));
-    if (claim === undefined) {
-      claim = { key, primaries: [] };
-      this.all.push(claim);
-    }
-    if (!claim.primaries.some((one) => equalBytes(one, primary))) claim.primaries.push(primary);
-  }
-}
-
-/** A unique entry stays with the one row that still asks for it. False if two do. */
-function* settleClaim({ store, work }: MergedState, schema: Schema<unknown>, { key, primaries }: Claim): Job<boolean> {
-  const { layout, codec } = schema;
-  const index = schema.indexes.find(({ definition }) => definition.name === describeKey(key)?.index);
-  if (index === undefined) return true;
-  const claimants: Uint8Array[] = [];
-  for (const primary of primaries) {
-    const rowKey = layout.rowKeyOf(primary).slice();
-    const value = yield* step(() => readValue(store, work, rowKey));
-    const entries = value === undefined ? [] : entryKeys(index, layout.keyOf(rowKey), codec.decode(value));
-    if (entries.some((entry) => equalBytes(entry, key))) claimants.push(primary);
-  }
-  if (claimants.length > 1) return false;
-  const target = targetOn(store, work);
-  yield* step(() => {
-    if (claimants.length === 1) writeCell(target, key, claimants[0]);
-    else if (has(store, work, key)) takeCell(store, work, work, key, false);
-  });
-  return true;
-}
-
 /** The conflict over an inline cell, as its sides are in the trees. */
 function* conflictOver({ store, base, ours, theirs }: MergedState, key: Uint8Array): Job<ResolvedConflict> {
   const side = (root: Root) => () => {
@@ -300,14 +123,4 @@ function* conflictOver({ store, base, ours, theirs }: MergedState, key: Uint8Arr
   };
   const sides = { base: yield* step(side(base)), ours: yield* step(side(ours)), theirs: yield* step(side(theirs)) };
   return { key, ...sides, resolution: 'conflict' };
-}
-
-/** The branches had other indexes than each other: each entry of either is taken out, and those of the merged rows put in. */
-function* rebuild(
-  target: Target,
-  schema: Schema<unknown>,
-  all: ReadonlyArray<{ from: Uint8Array; to: Uint8Array }>,
-): Job<void> {
-  for (const { from, to } of all) yield* removeAll(target, from, to);
-  for (const index of schema.indexes) yield* fillIndex(target, schema, index);
 }
