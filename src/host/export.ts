@@ -16,7 +16,7 @@ import { type ByteString, byteString, hostPath, joinPath, nameOfBytes, showName 
 import { Place } from './place.ts';
 import type { KnownEntry } from './record.ts';
 import { type HostStat, nanosecondsOf, statHost } from './stat.ts';
-import { finishInTurns, finishSync } from './turns.ts';
+import { finishInTurns, finishSync, type Nested, unfolded } from './turns.ts';
 
 export interface ExportReport {
   files: number;
@@ -73,10 +73,15 @@ class Exporter {
   }
 
   *tree(place: Place): Generator<void, HostStat> {
-    const stat = yield* this.#directory(place);
+    let stat: HostStat | undefined;
+    yield* unfolded(
+      this.#directory(place, (written) => {
+        stat = written;
+      }),
+    );
     this.#finishWaiting();
     place.closeAll();
-    return stat;
+    return stat!;
   }
 
   one(inode: number, target: ByteString): void {
@@ -86,7 +91,8 @@ class Exporter {
     this.report.bytesWritten = this.#writer.bytesWritten;
   }
 
-  *#directory(place: Place): Generator<void, HostStat> {
+  /** Writes what is in a directory and all below it, and tells how it stands on the host then. */
+  *#directory(place: Place, tell: (written: HostStat) => void): Nested {
     const { inode } = place;
     const attributes = this.#run(() => getAttributes(this.#view, inode));
     this.report.directories++;
@@ -110,9 +116,10 @@ class Exporter {
     for (const [at, entry] of known.entries()) {
       if (entry.type !== 'directory') continue;
       const below = place.below(entry.name, entry.inode);
-      const stat = yield* this.#directory(below);
+      yield this.#directory(below, (stat) => {
+        known[at] = remembered(entry.name, entry.inode, attributes, stat);
+      });
       below.close();
-      known[at] = remembered(entry.name, entry.inode, attributes, stat);
     }
     const lost = this.#writer.finish(inode, attributes, place.outside(), true, place.accessTo('.'));
     if (lost.length > 0) this.#problem(place.path, `not carried over: ${lost.join('; ')}`);
@@ -120,7 +127,7 @@ class Exporter {
     if (linked.length > 0) this.#waiting.push({ inode, place, entries: known, linked });
     else this.#save(inode, stat, attributes, known);
     this.report.bytesWritten = this.#writer.bytesWritten;
-    return stat;
+    tell(stat);
   }
 
   /** What was imported from where, by name, of a directory of which the branch still remembers that. */

@@ -84,7 +84,7 @@ export class Gone {
     if (lost !== undefined) this.#remove(lost);
   }
 
-  *removeRest(): Generator<void> {
+  *removeRest(): Generator<undefined> {
     for (const lost of this.#lost.values()) {
       if (lost.settled) continue;
       this.#remove(lost);

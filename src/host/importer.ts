@@ -25,6 +25,7 @@ import {
 import { type Below, QuickLook } from './quick-look.ts';
 import type { KnownDirectory, KnownEntry } from './record.ts';
 import { type HostStat, nanosecondsOf, statHost } from './stat.ts';
+import { type Nested, unfolded } from './turns.ts';
 import { updateEntry } from './update.ts';
 
 /** An entry that the branch's directory has not: perhaps new, perhaps moved here. */
@@ -54,31 +55,35 @@ export class Importer {
     this.#quick = QuickLook.make(state.view, state.run, state.memory, state.trusted);
   }
 
-  *walk(top: Place, stat: HostStat): Generator<void> {
+  walk(top: Place, stat: HostStat): Generator<void> {
+    return unfolded(this.#walk(top, stat));
+  }
+
+  *#walk(top: Place, stat: HostStat): Nested {
     const { inode } = top;
     const { memory, view, run } = this.#state;
     this.#state.count('directory');
     const isKnown = memory.loadParts(inode).length > 0;
-    if (!isKnown && run(() => readDirectory(view, inode, undefined, 1)).length === 0) yield* this.#plantTree(top, stat);
-    else yield* this.#visit(top);
+    if (!isKnown && run(() => readDirectory(view, inode, undefined, 1)).length === 0) yield this.#plantTree(top, stat);
+    else yield this.#visit(top);
     yield* this.#settle();
     top.closeAll();
   }
 
   /** A directory that both sides have: the quick way if nothing in it has changed, and then all below it. */
-  *#visit(place: Place): Generator<void> {
+  *#visit(place: Place): Nested {
     const state = this.#state;
     const below = this.#gone.hasMoved ? undefined : this.#lookQuickly(place);
     if (below === undefined) {
       const find = () => statHost(place.hostPath.length < LONGEST_PATH ? place.hostPath : place.outside());
       const stat = guarded(state, place.path, find);
-      if (stat?.type === 'directory') yield* this.#compare(place, stat, state.memory.load(place.inode));
+      if (stat?.type === 'directory') yield this.#compare(place, stat, state.memory.load(place.inode));
       place.closeAll();
       return;
     }
     state.report.directories += below.length;
     yield;
-    for (const { name, inode } of below) yield* this.#visit(place.below(name, inode));
+    for (const { name, inode } of below) yield this.#visit(place.below(name, inode));
   }
 
   #lookQuickly({ hostPath, inode }: Place): Below[] | undefined {
@@ -105,7 +110,7 @@ export class Importer {
   }
 
   /** A directory that both sides have, entry by entry. */
-  *#compare(place: Place, stat: HostStat, memory: KnownDirectory | undefined): Generator<void> {
+  *#compare(place: Place, stat: HostStat, memory: KnownDirectory | undefined): Nested {
     const entries = this.#entriesOf(place.inode, memory);
     const isAsKnown = entries === memory?.entries && isUnchangedDirectory(stat, memory);
     const listed = isAsKnown ? { names: entries.map((entry) => entry.name), isPartial: false } : this.#listNames(place);
@@ -145,7 +150,7 @@ export class Importer {
     place.close();
     yield;
     for (const { entry } of subdirectories) {
-      yield* this.#visit(place.below(entry.name, entry.inode));
+      yield this.#visit(place.below(entry.name, entry.inode));
     }
   }
 
@@ -253,7 +258,7 @@ export class Importer {
   }
 
   /** What appeared and what disappeared. */
-  *#settle(): Generator<void> {
+  *#settle(): Nested {
     const later: Fresh[] = [];
     // Moves first: the directories among them bring more of both kinds.
     for (let at = 0; at < this.#fresh.length; at++) {
@@ -282,7 +287,7 @@ export class Importer {
   }
 
   /** If this is something that disappeared elsewhere, it moves. */
-  *#move({ directory, name, stat }: Fresh): Generator<void, boolean> {
+  *#move({ directory, name, stat }: Fresh): Generator<Nested | undefined, boolean> {
     const found = this.#gone.find(stat);
     if (found === undefined) return false;
     const { view, run, report } = this.#state;
@@ -309,12 +314,12 @@ export class Importer {
     this.#state.count('directory');
     directory.entries.push(this.#state.remember(name, entry.inode, stat));
     const below = to.below(name, entry.inode);
-    yield* this.#compare(below, stat, this.#state.memory.load(entry.inode));
+    yield this.#compare(below, stat, this.#state.memory.load(entry.inode));
     below.closeAll();
     return true;
   }
 
-  *#plant(directory: Directory, name: ByteString, stat: HostStat): Generator<void> {
+  *#plant(directory: Directory, name: ByteString, stat: HostStat): Nested {
     const { place, entries } = directory;
     const { device } = this.#state;
     if (stat.type !== 'directory') {
@@ -327,12 +332,12 @@ export class Importer {
     entries.push(entry);
     if (device !== undefined && stat.device !== device) return;
     const below = place.below(name, entry.inode);
-    yield* this.#plantTree(below, stat);
+    yield this.#plantTree(below, stat);
     below.close();
   }
 
   /** Fills a new directory and all below it. */
-  *#plantTree(place: Place, stat: HostStat): Generator<void> {
+  *#plantTree(place: Place, stat: HostStat): Nested {
     const state = this.#state;
     const directory: Directory = {
       place,
@@ -364,7 +369,7 @@ export class Importer {
     yield;
     for (const { entry, stat: found } of subdirectories) {
       const below = place.below(entry.name, entry.inode);
-      yield* this.#plantTree(below, found);
+      yield this.#plantTree(below, found);
       below.close();
     }
   }

@@ -35,12 +35,22 @@ export function removeTree(
     onRemoved(target.type);
     return;
   }
-  for (;;) {
-    const entries = run(() => readDirectory(view, target.inode, undefined, STEP_ENTRIES));
-    for (const entry of entries) removeTree(view, run, memory, target.inode, entry.name, entry, onRemoved);
-    if (entries.length < STEP_ENTRIES) break;
+  const open = [{ parent, name, inode: target.inode }];
+  for (let last = open.at(-1); last !== undefined; last = open.at(-1)) {
+    const { inode } = last;
+    const entries = run(() => readDirectory(view, inode, undefined, STEP_ENTRIES));
+    for (const entry of entries) {
+      if (entry.type === 'directory') {
+        open.push({ parent: inode, name: entry.name, inode: entry.inode });
+      } else {
+        removeFile(view, run, inode, entry.name);
+        onRemoved(entry.type);
+      }
+    }
+    if (entries.length > 0) continue;
+    memory.forget(inode);
+    removeEmpty(view, run, last.parent, last.name);
+    onRemoved('directory');
+    open.pop();
   }
-  memory.forget(target.inode);
-  removeEmpty(view, run, parent, name);
-  onRemoved('directory');
 }

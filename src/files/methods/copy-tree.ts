@@ -50,7 +50,7 @@ function copyOptionsOf(value: unknown): CopyOptions {
 
 export function cp(context: Context, source: unknown, destination: unknown, options?: unknown): Task<void> {
   const settings = copyOptionsOf(options);
-  return copying(context, pathOf(source, 'source'), pathOf(destination, 'destination'), settings, true);
+  return copying(context, pathOf(source, 'source'), pathOf(destination, 'destination'), settings);
 }
 
 function refusal(code: NodeCode, reason: string, call: Call): Error {
@@ -108,25 +108,56 @@ function examine(context: Context, from: Path, to: Path, options: CopyOptions, i
   return { source, target };
 }
 
-/** Copies whatever stands at a path. At the top the directories above the target are made, and a tree may not lead into itself. */
-function* copying(context: Context, from: Path, to: Path, options: CopyOptions, isTop: boolean): Task<void> {
+/** A directory whose entries are being copied. */
+interface OpenDirectory {
+  readonly from: Path;
+  readonly to: Path;
+  readonly ends: Ends;
+  readonly cursor: Cursor;
+  readonly call: Call;
+}
+
+/** Copies whatever stands at a path, and all below it, however deep. The directories above the target are made. */
+function* copying(context: Context, from: Path, to: Path, options: CopyOptions): Task<void> {
+  const open: OpenDirectory[] = [];
+  const top = yield* copyOne(context, from, to, options, true);
+  if (top !== undefined) open.push(top);
+  for (let last = open.at(-1); last !== undefined; last = open.at(-1)) {
+    const entry = yield* last.cursor.next();
+    if (entry === undefined) {
+      yield* finishDirectory(context, last, options);
+      open.pop();
+      continue;
+    }
+    const { name } = entry;
+    const directory = yield* copyOne(context, below(last.from, name), below(last.to, name), options, false);
+    if (directory !== undefined) open.push(directory);
+  }
+}
+
+/** A directory is only made: it is given back, for its entries to be copied and for it to be finished. */
+function* copyOne(
+  context: Context,
+  from: Path,
+  to: Path,
+  options: CopyOptions,
+  isTop: boolean,
+): Task<OpenDirectory | undefined> {
   const { filter } = options;
-  if (filter !== undefined && !((yield given(() => filter(from.text, to.text))) as boolean)) return;
+  if (filter !== undefined && !((yield given(() => filter(from.text, to.text))) as boolean)) return undefined;
   const call: Call = { syscall: 'cp', path: from.text, dest: to.text };
   const ends = (yield calling(call, () => examine(context, from, to, options, isTop, call))) as Ends;
   if (isTop) {
     const parent: Path = { ...to, names: to.names.slice(0, -1), slash: true };
     if (parent.names.length > 0) yield* makeDirectories(context, parent, 0o777 & ~context.umask);
   }
-  yield* copyKind(context, from, to, ends, options, call);
+  if (ends.source.type === 'directory') return yield* openDirectory(context, from, to, ends, call);
+  yield* copyFile(context, from, to, ends, options, call);
+  return undefined;
 }
 
-function* copyKind(context: Context, from: Path, to: Path, ends: Ends, options: CopyOptions, call: Call): Task<void> {
+function* copyFile(context: Context, from: Path, to: Path, ends: Ends, options: CopyOptions, call: Call): Task<void> {
   const { source, target } = ends;
-  if (source.type === 'directory') {
-    yield* copyDirectory(context, from, to, ends, options, call);
-    return;
-  }
   if (target !== undefined) {
     if (!options.force) {
       if (options.errorOnExist) throw refusal('ERR_FS_CP_EEXIST', 'target already exists', call);
@@ -186,26 +217,19 @@ function copySpecial(context: Context, to: Path, { type, mode, device }: Attribu
   createAt(context, walk(context.view, to, 'never'), mode, { type, device });
 }
 
-function* copyDirectory(
-  context: Context,
-  from: Path,
-  to: Path,
-  { source, target }: Ends,
-  options: CopyOptions,
-  call: Call,
-): Task<void> {
-  if (target === undefined) {
+function* openDirectory(context: Context, from: Path, to: Path, ends: Ends, call: Call): Task<OpenDirectory> {
+  if (ends.target === undefined) {
     yield calling(call, () => createAt(context, walk(context.view, to, 'never'), 0o700, { type: 'directory' }));
   }
   const cursor = new Cursor(context, from, {});
   yield calling(call, () => cursor.start());
-  for (let entry = yield* cursor.next(); entry !== undefined; entry = yield* cursor.next()) {
-    const { name } = entry;
-    yield* copying(context, below(from, name), below(to, name), options, false);
-  }
-  if (target !== undefined) return;
+  return { from, to, ends, cursor, call };
+}
+
+function* finishDirectory(context: Context, { to, ends, call }: OpenDirectory, options: CopyOptions): Task<void> {
+  if (ends.target !== undefined) return;
   yield calling(call, () => {
-    const { mode, accessTime, modifyTime } = source;
+    const { mode, accessTime, modifyTime } = ends.source;
     const times = options.preserveTimestamps ? { accessTime, modifyTime } : {};
     setAttributes(context.view, attributesAt(context, to, true).inode, { mode, ...times });
   });
