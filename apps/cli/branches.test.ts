@@ -96,5 +96,13 @@ describe('branches', () => {
     expect(await json(['limit'])).not.toHaveProperty('limitBytes');
     expect((await byre(['limit', '--quota=much'])).error).toMatch(/--quota takes a size such as/);
     expect(await byre(['limit', 'none', '--quota=1M'])).toMatchObject({ status: 3 });
+    expect(await byre(['limit', 'none', '--pool-limit=8M'])).toMatchObject({ status: 3 });
+    expect(await json(['limit'])).not.toHaveProperty('limitBytes');
+  });
+
+  test("a pool's limit needs no branch main", async () => {
+    await done(['rename', 'main', 'trunk']);
+    expect(await json(['limit', '--pool-limit=16M'])).toEqual({ pool: expect.any(String), limitBytes: 16 << 20 });
+    expect(await byre(['limit'])).toMatchObject({ status: 3 });
   });
 });

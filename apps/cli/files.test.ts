@@ -9,6 +9,17 @@ import { commandLines } from '../../tests/cli/pools.ts';
 const { byre, directory, done, json, poolPath } = commandLines();
 
 describe('files', () => {
+  test('are listed however deep they lie, and however many there are', async () => {
+    const pool = await openPool(poolPath());
+    const files = filesOf(await pool.branch('main'));
+    files.mkdirSync('/d'.repeat(3_000), { recursive: true });
+    for (let n = 0; n < 600; n++) files.mkdirSync(`/many/${n}/below`, { recursive: true });
+    const expected = files.readdirSync('/many', { recursive: true }).sort();
+    await pool.close();
+    expect((await done(['ls', '-R', ':/d'])).split('\n')).toHaveLength(3_000);
+    expect((await done(['ls', '-R', ':/many'])).trim().split('\n').sort()).toEqual(expected);
+  });
+
   test('are put, listed, shown and removed', async () => {
     await done(['put', 'main:/a/b/c.txt'], { input: 'hello\n' });
     expect(await done(['cat', ':/a/b/c.txt'])).toBe('hello\n');

@@ -81,3 +81,15 @@ test('a fork is not adopted by a snapshot, nor past a quota', async () => {
   expect((await pool.check()).problems).toEqual([]);
   await pool.close();
 });
+
+test('a limit is for a pool that is open and can be written', () => {
+  const device = memoryDevice();
+  const pool = openOnSync(device, {});
+  pool.setLimit(16 << 20);
+  pool.closeSync();
+  expect(() => pool.setLimit(32 << 20)).toThrow(expect.objectContaining({ code: 'CLOSED' }));
+  const reader = openOnSync(device, { readOnly: true });
+  expect(() => reader.setLimit(32 << 20)).toThrow(expect.objectContaining({ code: 'READ_ONLY' }));
+  expect(reader.space().limitBytes).toBe(16 << 20);
+  reader.closeSync();
+});

@@ -10,6 +10,7 @@ import {
   adoptFork,
   type BranchInfo,
   type BranchLimits,
+  checkWritable,
   createBranch,
   dropBranch,
   forkBranch,
@@ -282,6 +283,8 @@ function spaceOf(state: PoolState): SpaceReport {
 
 function setLimit(state: PoolState, limitBytes: number): void {
   const { limitPages } = resolveOptions({ limitBytes });
+  state.checkUsable();
+  checkWritable(state);
   if (limitPages !== 0 && limitPages < pagesFor(state.store.counts.pageCount * PAGE_BYTES)) {
     throw new ByreError('BAD_ARGUMENT', 'the pool is larger than that: drop branches and compact it first');
   }

@@ -44,18 +44,21 @@ export const limit: Command = {
     const reservationBytes = limitOption('reserve', values.reserve);
     const limitBytes = limitOption('pool-limit', values['pool-limit']);
     const isSet = [quotaBytes, reservationBytes, limitBytes].some((each) => each !== undefined);
-    await withPool(session, { mode: 'write', targets: [target] }, async (pool, poolPath) => {
+    const isAboutBranch = typed !== undefined || quotaBytes !== undefined || reservationBytes !== undefined || !isSet;
+    await withPool(session, { mode: isSet ? 'write' : 'read', targets: [target] }, async (pool, poolPath) => {
+      if (isAboutBranch) await pool.branch(name);
       if (limitBytes !== undefined) pool.setLimit(limitBytes);
       if (quotaBytes !== undefined || reservationBytes !== undefined) {
         await pool.limit(name, {
           ...(quotaBytes === undefined ? {} : { quotaBytes }),
           ...(reservationBytes === undefined ? {} : { reservationBytes }),
         });
-      } else await pool.branch(name);
+      }
       const branch = (await pool.branches()).find((each) => each.name === name);
       const space = pool.space();
       const now = { quotaBytes: branch?.quotaBytes, reservationBytes: branch?.reservationBytes };
-      if (session.json) writeJson(session, { pool: poolPath, limitBytes: space.limitBytes, branch: { name, ...now } });
+      const document = { pool: poolPath, limitBytes: space.limitBytes };
+      if (session.json) writeJson(session, isAboutBranch ? { ...document, branch: { name, ...now } } : document);
       else if (!isSet) {
         const rows = [
           ['limit of the pool', orNone(space.limitBytes)],

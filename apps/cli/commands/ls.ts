@@ -3,7 +3,7 @@
  * On a terminal names are escaped and directories end in a slash; elsewhere names are bytes as they are, and nothing is added.
  */
 import { type Attributes, getAttributes } from '../../../src/files/ops/attributes.ts';
-import { readDirectory } from '../../../src/files/ops/directory.ts';
+import { type DirectoryEntry, readDirectory } from '../../../src/files/ops/directory.ts';
 import { readLink } from '../../../src/files/ops/link.ts';
 import type { Command } from '../command.ts';
 import { showBytes, showMode, showTable, showTime } from '../format.ts';
@@ -41,19 +41,35 @@ function describe(at: Opened, name: Uint8Array, inode: number): Listed {
   });
 }
 
-function* entriesOf(at: Opened, inode: number, prefix: Uint8Array, recursive: boolean): Generator<Listed[]> {
-  for (let after: Uint8Array | undefined; ; ) {
-    const from: Uint8Array | undefined = after;
-    const entries = operate(at, () => readDirectory(at.view, inode, from, STEP_ENTRIES));
-    const step = entries.map((entry) => describe(at, joined(prefix, entry.name), entry.inode));
-    if (recursive) {
-      for (const listed of step) {
-        yield [listed];
-        if (listed.attributes.type === 'directory') yield* entriesOf(at, listed.attributes.inode, listed.name, true);
-      }
-    } else yield step;
-    if (entries.length < STEP_ENTRIES) return;
-    after = entries.at(-1)!.name;
+/** A directory that is being listed: the entries that were read last, and which of them is next. */
+interface Open {
+  readonly inode: number;
+  readonly prefix: Uint8Array;
+  entries: readonly DirectoryEntry[];
+  next: number;
+}
+
+/** The entries of a directory, some at a time; `recursive`: what lies in one comes right after it. */
+function* entriesOf(at: Opened, directory: number, recursive: boolean): Generator<Listed[]> {
+  const read = (inode: number, after?: Uint8Array) =>
+    operate(at, () => readDirectory(at.view, inode, after, STEP_ENTRIES));
+  const open: Open[] = [{ inode: directory, prefix: new Uint8Array(0), entries: read(directory), next: 0 }];
+  for (let last = open.at(-1); last !== undefined; last = open.at(-1)) {
+    const step: Listed[] = [];
+    let below: Open | undefined;
+    while (last.next < last.entries.length && below === undefined) {
+      const { name, inode, type } = last.entries[last.next++]!;
+      const listed = describe(at, joined(last.prefix, name), inode);
+      step.push(listed);
+      if (recursive && type === 'directory') below = { inode, prefix: listed.name, entries: read(inode), next: 0 };
+    }
+    yield step;
+    if (below !== undefined) open.push(below);
+    else if (last.entries.length < STEP_ENTRIES) open.pop();
+    else {
+      last.entries = read(last.inode, last.entries.at(-1)!.name);
+      last.next = 0;
+    }
   }
 }
 
@@ -96,9 +112,7 @@ async function run(session: Session): Promise<void> {
       const { inode, type } = find(opened, long === true || directory === true ? 'slash' : 'always');
       const isListed = type === 'directory' && directory !== true;
       const own = new TextEncoder().encode(opened.path);
-      const lists = isListed
-        ? entriesOf(opened, inode, new Uint8Array(0), recursive === true)
-        : [[describe(opened, own, inode)]];
+      const lists = isListed ? entriesOf(opened, inode, recursive === true) : [[describe(opened, own, inode)]];
       if (typed.length > 1 && isListed && !session.json && zero !== true) {
         session.write(`${at > 0 ? '\n' : ''}${opened.title}:\n`);
       }
