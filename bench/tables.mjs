@@ -264,8 +264,8 @@ async function measureDurable() {
     byre: async () =>
       (await timed(async () => {
         for (let i = 0; i < count; i++) {
-          await byre.table.put(asked[i], value);
-          await byre.pool.commit();
+          byre.table.putSync(asked[i], value);
+          byre.pool.commitSync();
         }
       })) / count,
   };

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { numbers } from '../../tests/trees.ts';
-import { Counts } from './counts.ts';
+import { Counts, GROUP_PAGES, LONG_RUN_PAGES } from './counts.ts';
 import { Space } from './space.ts';
 
 function spaceOf(pages: number, limitPages: number, nodePages: number): { counts: Counts; space: Space } {
@@ -18,17 +18,33 @@ function fragment(counts: Counts, isFree: (page: number) => boolean): void {
   for (let page = 2; page < counts.pageCount; page++) if (!isFree(page)) counts.allocate(page, 1);
 }
 
-test('the lowest long run is used first; gaps before the pool grows', () => {
+test('the lowest long run is used first; a few gaps wait until the pool cannot grow', () => {
   const { counts, space } = spaceOf(1000, 0, 1);
   for (let page = 2; page < 602; page++) expect(space.allocateNode()).toBe(page);
   counts.release(3, 299);
   expect(space.allocateNode()).toBe(602);
   space.closeWindows();
-  expect([space.allocateNode(), space.allocateData()]).toEqual([3, 602 + 1]);
-  const gaps = spaceOf(500, 0, 1);
-  fragment(gaps.counts, (page) => (page >= 10 && page < 12) || (page >= 100 && page < 103));
-  const taken = Array.from({ length: 6 }, () => gaps.space.allocateNode());
-  expect(taken).toEqual([100, 101, 102, 10, 11, 500]);
+  expect([space.allocateNode(), space.allocateData()]).toEqual([3, 3 + 256]);
+  const isGap = (page: number) => (page >= 10 && page < 12) || (page >= 100 && page < 103);
+  const few = spaceOf(500, 0, 1);
+  fragment(few.counts, isGap);
+  expect([few.space.allocateNode(), few.space.allocateNode()]).toEqual([500, 501]);
+  const full = spaceOf(500, 500, 1);
+  fragment(full.counts, isGap);
+  expect(Array.from({ length: 5 }, () => full.space.allocateNode())).toEqual([100, 101, 102, 10, 11]);
+  const many = spaceOf(500, 0, 1);
+  fragment(many.counts, (page) => page % 10 === 0);
+  expect([many.space.allocateNode(), many.space.allocateNode()]).toEqual([10, 20]);
+});
+
+test('a long run is found again once it has come about, also across two groups', () => {
+  const { counts, space } = spaceOf(3 * GROUP_PAGES, 3 * GROUP_PAGES, 1);
+  fragment(counts, (page) => page % 10 === 0);
+  expect(space.allocateNode()).toBe(10);
+  space.closeWindows();
+  const from = 2 * GROUP_PAGES - 20;
+  for (let page = from; page < from + LONG_RUN_PAGES; page++) if (page % 10 !== 0) counts.release(page, 1);
+  expect([space.allocateNode(), space.allocateNode()]).toEqual([from, from + 1]);
 });
 
 test.each([1, 2, 4, 16])('nodes of %i pages and data lie in runs of their own, in an empty pool', (nodePages) => {

@@ -5,11 +5,15 @@
  */
 
 import { assert, ByreError } from '../errors.ts';
-import { type Counts, GROUP_PAGES } from './counts.ts';
+import { type Counts, GROUP_PAGES, LONG_RUN_PAGES } from './counts.ts';
 
-/** The length of run that a window asks for, and how far a search goes before it takes a shorter one. */
+/** The length of run that a window asks for. */
 const WINDOW_PAGES = 256;
-const SEARCH_PAGES = 64 * GROUP_PAGES;
+/** Among how many pages a search looks for the longest gap, and how often it goes on to the next ones if there is none. */
+const SEARCH_PAGES = 1024;
+const SEARCHES = 64;
+/** While no more than this part of the pool is free it grows, if it can, rather than fill gaps. */
+const GAPS_PART = 1 / 16;
 /** Page numbers are 32 bits. */
 export const MAX_PAGES = 0xffff_fff0;
 
@@ -30,6 +34,8 @@ export class Space {
   private readonly dataWindow: Window = { at: 0, end: 0 };
   /** There is room for at least so many nodes. */
   private knownNodes = 0;
+  /** Where the next search for gaps begins: they are filled in turn, since the longest among all would cost a look at all. */
+  private gapsFrom = 0;
 
   constructor(counts: Counts, limitPages: number, nodePages: number) {
     this.counts = counts;
@@ -74,9 +80,11 @@ export class Space {
   allocateRun(most: number): { page: number; length: number } {
     const { nodeWindow: own, dataWindow: other, counts } = this;
     this.closeWindows();
-    if (!this.search(own, other, 1, most, SEARCH_PAGES) || own.end - own.at < most) {
+    const { lowestFree, pageCount } = counts;
+    const found = this.search(own, other, 1, most, lowestFree, SEARCHES * SEARCH_PAGES);
+    if (!found || own.end - own.at < most) {
       if (this.growthPages >= most) this.grow(own, most);
-      else if (!this.search(own, other, 1, most, counts.pageCount)) this.grow(own, most);
+      else if (!this.search(own, other, 1, most, lowestFree, pageCount)) this.grow(own, most);
     }
     const { at: page } = own;
     const length = Math.min(most, own.end - page);
@@ -106,16 +114,22 @@ export class Space {
   }
 
   private openWindow(own: Window, other: Window, length: number, usual: number): void {
-    const wanted = this.packs ? length : usual;
     own.at = own.end = 0;
-    if (this.counts.freeCount >= length && this.search(own, other, length, wanted, SEARCH_PAGES)) return;
+    const { counts } = this;
+    const wanted = this.packs ? length : usual;
+    if (counts.freeCount >= length) {
+      if (wanted >= LONG_RUN_PAGES && this.searchLong(own, other, wanted)) return;
+      const fillsGaps = this.growthPages < WINDOW_PAGES || counts.freeCount > counts.pageCount * GAPS_PART;
+      if (wanted === length && this.search(own, other, length, length, counts.lowestFree, counts.pageCount)) return;
+      if (wanted > length && fillsGaps && this.searchGaps(own, other, length, wanted)) return;
+    }
     if (this.growthPages >= length) {
       this.grow(own, Math.max(length, WINDOW_PAGES));
       return;
     }
     // What is left may lie far off, or in the other window, which only sets pages aside.
     other.at = other.end = 0;
-    const found = this.search(own, other, length, length, this.counts.pageCount);
+    const found = this.search(own, other, length, length, counts.lowestFree, counts.pageCount);
     assert(found, 'pages are allocated that were not reserved');
   }
 
@@ -140,15 +154,60 @@ export class Space {
     return nodes;
   }
 
-  /** Finds the first free run of `wanted` pages, or the longest of at least `length` within `bound` pages of the first. */
-  private search(own: Window, other: Window, length: number, wanted: number, bound: number): boolean {
+  /** Finds the first long run; groups that were found to have none are passed over until pages are freed there. */
+  private searchLong(own: Window, other: Window, wanted: number): boolean {
     const { counts } = this;
-    const { bytes, pageCount } = counts;
+    const { groupFree, groupPoor, pageCount } = counts;
+    for (let group = Math.floor(counts.lowestFree / GROUP_PAGES); group * GROUP_PAGES < pageCount; group++) {
+      if (groupFree[group] === 0 || groupPoor[group] === 1) continue;
+      const groupEnd = Math.min(pageCount, (group + 1) * GROUP_PAGES);
+      let hasOther = false;
+      for (let page = this.nextFree(group * GROUP_PAGES, groupEnd); page < groupEnd; ) {
+        const end = this.runEnd(page, page + wanted, other);
+        if (end - page >= LONG_RUN_PAGES) {
+          own.at = page;
+          own.end = end;
+          return true;
+        }
+        hasOther ||= end >= other.at && end < other.end;
+        page = this.nextFree(hasOther ? Math.max(end, other.end) : end, groupEnd);
+      }
+      if (!hasOther) groupPoor[group] = 1;
+    }
+    return false;
+  }
+
+  /** Where the free pages from `page` on end, at the latest at `limit`. */
+  private runEnd(page: number, limit: number, other: Window): number {
+    const { bytes, pageCount } = this.counts;
+    const last = Math.min(pageCount, limit, other.end > page ? other.at : pageCount);
+    let end = page;
+    while (end < last && bytes[end] === 0) end++;
+    return end;
+  }
+
+  /** Finds the longest gap of at least `length` pages among the next ones that have any. */
+  private searchGaps(own: Window, other: Window, length: number, wanted: number): boolean {
+    const { counts } = this;
+    for (let searches = 0; searches < SEARCHES; searches++) {
+      const from = this.nextFree(Math.max(this.gapsFrom, counts.lowestFree), counts.pageCount);
+      this.gapsFrom = from < counts.pageCount ? from + SEARCH_PAGES : 0;
+      if (!this.search(own, other, length, wanted, from, SEARCH_PAGES)) continue;
+      this.gapsFrom = own.end;
+      return true;
+    }
+    return false;
+  }
+
+  /** Finds the first run of `wanted` pages from a place on, or the longest of at least `length` within `bound` pages of its first. */
+  private search(own: Window, other: Window, length: number, wanted: number, from: number, bound: number): boolean {
+    const { counts } = this;
+    const { pageCount } = counts;
     let bestFrom = 0;
     let bestLength = 0;
     let lowest = -1;
     let stop = pageCount;
-    let page = counts.lowestFree;
+    let page = from;
     while (page < stop) {
       page = this.nextFree(page, stop);
       if (page >= stop) break;
@@ -160,9 +219,7 @@ export class Space {
         lowest = page;
         stop = Math.min(stop, page + bound);
       }
-      const limit = Math.min(pageCount, page + wanted, other.at > page ? other.at : pageCount);
-      let end = page + 1;
-      while (end < limit && bytes[end] === 0) end++;
+      const end = this.runEnd(page, page + wanted, other);
       if (end - page > bestLength) {
         bestFrom = page;
         bestLength = end - page;
@@ -170,7 +227,7 @@ export class Space {
       }
       page = end;
     }
-    if (lowest >= 0 && other.end === 0) counts.lowestFree = lowest;
+    if (lowest >= 0 && from === counts.lowestFree && other.end === 0) counts.lowestFree = lowest;
     if (bestLength < length) return false;
     own.at = bestFrom;
     own.end = bestFrom + bestLength;

@@ -15,6 +15,8 @@ import type { PoolState, StoredCounts } from './state.ts';
 const LOG_PART = 0.5;
 const LOG_PAGES = 64;
 const LOG_RECORDS = 64;
+/** The most pages whose counts ride in the superblock: all of them are looked at again by every commit. */
+const TAIL_PAGES = 256;
 /** The most that a run of counts takes when encoded. */
 const RUN_BYTES = 15;
 
@@ -43,14 +45,22 @@ export function nextCounts(state: PoolState): NextCounts {
   state.store.space.closeWindows();
   counts.shrink();
   const tailPages = mergeRuns([...state.counts.tailPages, ...counts.changedPages()]);
-  const tail = encodeRuns(counts.runsOf(tailPages));
-  if (tail.length <= SUPERBLOCK_TAIL_BYTES && !state.foldCounts) {
-    return { stored: { base, log, baseParts, tailPages, tail }, written: [], abandon: () => {} };
+  if (runLength(tailPages) <= TAIL_PAGES && !state.foldCounts) {
+    const tail = encodeRuns(counts.runsOf(tailPages));
+    if (tail.length <= SUPERBLOCK_TAIL_BYTES) {
+      return { stored: { base, log, baseParts, tailPages, tail }, written: [], abandon: () => {} };
+    }
   }
   const basePages = base.pages + pagesOf(log.slice(0, baseParts));
   const logPages = pagesOf(log.slice(baseParts));
   const isLong = log.length - baseParts >= LOG_RECORDS || logPages > Math.max(LOG_PAGES, basePages * LOG_PART);
   return isLong || state.foldCounts ? foldCounts(state) : appendCounts(state, tailPages);
+}
+
+function runLength(runs: PageRuns): number {
+  let pages = 0;
+  for (let i = 1; i < runs.length; i += 2) pages += runs[i]!;
+  return pages;
 }
 
 function pagesOf(log: readonly RecordRef[]): number {

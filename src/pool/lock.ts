@@ -80,7 +80,7 @@ export function acquireLock(path: string): Lock {
   return {
     path: lockPath,
     holder,
-    isHeld: () => names(lockPath, holder),
+    isHeld: heldTest(lockPath, holder),
     release: () => {
       try {
         removeLockFile(lockPath, holder);
@@ -88,6 +88,20 @@ export function acquireLock(path: string): Lock {
         throw fileError(caught, 'remove the lock', lockPath);
       }
     },
+  };
+}
+
+/** Asked before every commit: the file is read only when it is not the one that was read last. */
+function heldTest(path: string, holder: LockHolder): () => boolean {
+  let known: string | undefined;
+  return () => {
+    const file = fs.statSync(path, { bigint: true, throwIfNoEntry: false });
+    const present = file && `${file.dev} ${file.ino} ${file.ctimeNs} ${file.size}`;
+    if (present !== undefined && present === known) return true;
+    known = undefined;
+    if (!names(path, holder)) return false;
+    known = present;
+    return true;
   };
 }
 
