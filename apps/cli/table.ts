@@ -24,7 +24,7 @@ export const groups: readonly Group[] = [
     ],
   },
   {
-    title: 'Real directories',
+    title: 'Real directories and files',
     commands: [
       { name: 'import', load: async () => (await import('./commands/import.ts')).importCommand },
       { name: 'export', load: async () => (await import('./commands/export.ts')).exportCommand },
@@ -38,7 +38,6 @@ export const groups: readonly Group[] = [
       { name: 'set', load: async () => (await import('./commands/set.ts')).set },
       { name: 'del', load: async () => (await import('./commands/del.ts')).del },
       { name: 'scan', load: async () => (await import('./commands/scan.ts')).scan },
-      { name: 'load', load: async () => (await import('./commands/load.ts')).load },
     ],
   },
   {

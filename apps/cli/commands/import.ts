@@ -1,5 +1,5 @@
 /**
- * `byre import`: a real directory into a branch, all of it or nothing.
+ * `byre import`: a real directory into a branch, or rows into a table (row-import.ts); all of it or nothing.
  */
 import { realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
@@ -11,7 +11,7 @@ import { showBytes, showCount, showNumber } from '../format.ts';
 import { withPool } from '../pool.ts';
 import { locatePool, pathOf, realPathOf } from '../pools.ts';
 import { problemsAsJson, sayProblems } from '../problems.ts';
-import { CommandFailure, type Outcome, refused, type Session, Status, writeJson } from '../session.ts';
+import { CommandFailure, type Outcome, refused, type Session, Status, usage, writeJson } from '../session.ts';
 import { parseTarget, showTarget } from '../target.ts';
 import { writableBranch } from '../targets.ts';
 
@@ -43,7 +43,22 @@ async function importInto(pool: Pool, name: string, directory: string, options: 
   return report;
 }
 
+/** Which options are about which kind of import. */
+const ofDirectories = ['exclude', 'one-file-system'];
+const ofRows = ['key', 'text', 'values'];
+
 async function run(session: Session): Promise<Outcome> {
+  const isOfRows = session.values.csv === true || session.values.ndjson === true;
+  const strange = (isOfRows ? ofDirectories : ofRows).find((option) => session.values[option] !== undefined);
+  if (strange !== undefined) {
+    throw usage(
+      isOfRows ? `--${strange} is about directories` : `--${strange} is about rows: give --csv or --ndjson, too`,
+    );
+  }
+  return isOfRows ? await (await import('../row-import.ts')).importRows(session) : await importFiles(session);
+}
+
+async function importFiles(session: Session): Promise<Outcome> {
   const [typed, named = 'main'] = takePositionals(session, ['DIRECTORY', 'TARGET'], 1);
   const directory = await realPathOf(session, typed!);
   if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true) {
@@ -83,11 +98,20 @@ async function run(session: Session): Promise<Outcome> {
 
 export const importCommand: Command = {
   name: 'import',
-  summary: 'make a directory of a branch the same as a real directory',
-  usage: ['DIRECTORY [TARGET]'],
+  summary: 'make a directory of a branch the same as a real one, or put rows into a table',
+  usage: ['DIRECTORY [TARGET]', '--ndjson FILE [BRANCH]:TABLE', '--csv FILE [BRANCH]:TABLE'],
   details: `TARGET is main:/ if none is given. What DIRECTORY has no more is removed from TARGET. Files whose size, times and inode
 are as at the last import are not read again. The import appears whole or not at all.
-Exit status 1: some files could not be read.`,
+Exit status 1: some files could not be read.
+
+Rows come from FILE, or from standard input if that is -. They are added to the table, which is made if there is none, and replace
+rows that have their keys; of several with one key the last counts. A mistake is told with its line, and then no row is put.
+
+With --ndjson each line is {"key": …, "value": …}, as 'byre scan' and 'byre export' write it, or with --key any JSON object.
+
+With --csv the first line names the fields. A first column called "key" is the key and no field of the row; else the key is the first
+field, or what --key says. A cell is JSON where it is exactly what byre would write for it (7, true, null, [1,2]), else text (007,
+1.0, ada); an empty one is no field, "" is an empty text. Tables of text and bytes have the columns key and value.`,
   options: {
     exclude: {
       type: 'string',
@@ -96,10 +120,27 @@ Exit status 1: some files could not be read.`,
       text: 'pass over this path of the real directory; may be repeated',
     },
     'one-file-system': { type: 'boolean', short: 'x', text: 'do not go into mounted file systems' },
+    ndjson: { type: 'boolean', text: 'put rows from JSON lines' },
+    csv: { type: 'boolean', text: 'put rows from CSV (RFC 4180, UTF-8)' },
+    key: {
+      type: 'string',
+      multiple: true,
+      short: 'k',
+      value: 'FIELD',
+      text: 'the field that is the key; repeated: the key is an array of these',
+    },
+    text: { type: 'boolean', text: 'take every cell of CSV for text, keys too' },
+    values: { type: 'string', value: 'KIND', text: 'how a new table stores values: json (default), text or bytes' },
   },
   examples: [
     ['byre import .', 'this directory, into branch main'],
     ['byre import ~/data main:/data', 'into a directory of main'],
+    [
+      'byre import --csv cities.csv main:cities --key country --key name',
+      'rows, whose keys are ["fr","Paris"] and the like',
+    ],
+    ['byre scan main:users | byre import --ndjson - copy:users', 'copies a table'],
   ],
+  input: 'data',
   run,
 };
