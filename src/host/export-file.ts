@@ -175,7 +175,6 @@ export class FileWriter {
       if (native() === undefined)
         futimesSync(descriptor, secondsOf(attributes.accessTime), secondsOf(attributes.modifyTime));
       else this.setTimes(path, attributes);
-      this.bytesWritten += size;
       return { stat: statDescriptor(descriptor), lost };
     } finally {
       closeSync(descriptor);
@@ -216,6 +215,7 @@ export class FileWriter {
       let done = 0;
       while (done < length) done += writeSync(descriptor, this.#buffer, done, length - done, at + done);
       at += length;
+      this.bytesWritten += length;
     }
   }
 

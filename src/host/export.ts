@@ -22,6 +22,7 @@ export interface ExportReport {
   files: number;
   directories: number;
   others: number;
+  /** Bytes of contents: not those of holes, nor what was cloned. */
   bytesWritten: number;
   problems: Problem[];
 }

@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   unlinkSync,
   utimesSync,
   writeFileSync,
@@ -70,6 +71,16 @@ describe('round trip', () => {
     makeSampleTree(at('from'));
     await importDirectory(main, at('from'));
     expectSame();
+  });
+
+  test('holes are neither read nor written, nor told as if they were', () => {
+    writeFileSync(at('from/sparse'), 'x');
+    truncateSync(at('from/sparse'), 2 ** 40);
+    expect(importDirectorySync(main, at('from')).bytesRead).toBeLessThanOrEqual(4096);
+    expect(exportDirectorySync(main, at('to')).bytesWritten).toBeLessThanOrEqual(4096);
+    const { size, blocks } = lstatSync(at('to/sparse'));
+    expect(size).toBe(2 ** 40);
+    expect(blocks).toBeLessThan(128);
   });
 
   test('into a directory of the branch, twice', () => {
