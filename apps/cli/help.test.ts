@@ -89,6 +89,7 @@ test('what is nearly a command is suggested', async () => {
     status: 2,
     error: "byre: there is no command 'xyzzy': 'byre help' lists them\n",
   });
+  expect((await byre('--json', 'ls')).error).toMatch("options stand behind the command, as in 'byre ls --json'");
   expect(await byre('help', 'snpashot')).toMatchObject({ status: 2 });
   expect((await byre('ls', '--recursve')).error).toMatch('did you mean --recursive?');
   const json = await byre('xyzzy', '--json');
