@@ -3,19 +3,22 @@
  * It adds no behaviour of its own. Where there is no `node:fs`, as in browsers, use `byre/pool` with a device.
  */
 
+import type { KeyConflict } from './core/merge.ts';
 import {
   checkFiles,
   checkFilesSync,
   type Files,
   type FilesMergeOptions,
   type FilesProblem,
+  filesInTransaction,
   filesOf,
   settleFiles,
 } from './files/index.ts';
+import { HOST_FACE } from './host/memory.ts';
 import type { Branch as BareBranch } from './pool/branch.ts';
 import type { CheckReport as BareCheckReport, Problem } from './pool/check.ts';
 import type { Device } from './pool/device.ts';
-import type { MergeOptions as BareMergeOptions, MergeReport } from './pool/merge.ts';
+import type { MergeOptions as BareMergeOptions, MergeReport, Settle } from './pool/merge.ts';
 import { openPool as openBare, openPoolSync as openBareSync } from './pool/open-pool.ts';
 import type { OpenOptions } from './pool/options.ts';
 import type { Pool as BarePool } from './pool/pool.ts';
@@ -26,6 +29,7 @@ import {
   type CheckTablesOptions,
   checkTables,
   checkTablesSync,
+  type FacePart,
   settleTables,
   type Table,
   type TableOptions,
@@ -49,6 +53,7 @@ export {
   type FileChange,
   type FileConflict,
   isFileConflict,
+  type ShownFileKey,
 } from './files/index.ts';
 export type { BranchInfo, BranchLimits } from './pool/branches.ts';
 export type { Problem } from './pool/check.ts';
@@ -148,6 +153,18 @@ export type Pool = Merges &
       : BarePool[Name];
   };
 
+/** What imports remember of host directories makes only the next one quicker: in a merge, that of the branch merged into stays. */
+const ofHost = ({ key }: KeyConflict) => key[0] === HOST_FACE;
+const settleHost: Settle = function* ({ conflicts }) {
+  return conflicts.filter((conflict) => !ofHost(conflict));
+};
+
+/** What transactions, which tables make, must know of the rest of a branch. */
+const otherFaces: readonly FacePart[] = [
+  filesInTransaction,
+  { settles: ofHost, settle: settleHost, show: () => undefined },
+];
+
 const faces: PropertyDescriptorMap = {
   files: {
     get(this: BareBranch): Files {
@@ -171,22 +188,22 @@ const faces: PropertyDescriptorMap = {
   },
   transaction: {
     value<T>(this: BareBranch, work: (transaction: BareTransaction) => T, options?: TransactionOptions) {
-      return transaction(this, work, options);
+      return transaction(this, work, options, otherFaces);
     },
   },
   transactionSync: {
     value<T>(this: BareBranch, work: (transaction: BareTransaction) => T, options?: TransactionOptions) {
-      return transactionSync(this, work, options);
+      return transactionSync(this, work, options, otherFaces);
     },
   },
   beginTransaction: {
     value(this: BareBranch, options?: TransactionOptions) {
-      return beginTransaction(this, options);
+      return beginTransaction(this, options, otherFaces);
     },
   },
   beginTransactionSync: {
     value(this: BareBranch, options?: TransactionOptions) {
-      return beginTransactionSync(this, options);
+      return beginTransactionSync(this, options, otherFaces);
     },
   },
 };
@@ -206,6 +223,7 @@ function dress(bare: BarePool): Pool {
   const known = ({ files, maxTextBytes, tables, codecs, ...options }: MergeOptions): BareMergeOptions => ({
     ...options,
     settle: [
+      settleHost,
       settleFiles({ ...(files && { files }), ...(maxTextBytes !== undefined && { maxTextBytes }) }),
       settleTables({ ...(tables && { tables }), ...(codecs && { codecs }) }),
     ],

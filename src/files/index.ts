@@ -16,6 +16,8 @@ export {
 } from './examine.ts';
 export { createFiles, type Files, type FilesPromises, filesOf, type WatchOptions } from './files.ts';
 export type { FileHandle } from './handle.ts';
+export type { ShownFileKey } from './in-transaction.ts';
+export * as filesInTransaction from './in-transaction.ts';
 export { type FileKeyConflict, type FilesMergeOptions, isFileConflict, settleFiles } from './merge.ts';
 export type { ConflictVersion, FileConflict, FileConflictKind, Strategy } from './ops/merge/conflict.ts';
 export type { PathLike } from './path.ts';

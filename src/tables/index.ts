@@ -25,6 +25,7 @@ export {
   beginTransaction,
   beginTransactionSync,
   type Durability,
+  type FacePart,
   type Isolation,
   type Savepoint,
   type Transaction,

@@ -5,14 +5,15 @@
  */
 
 import { diff } from '../core/diff.ts';
-import { applyChange, changesFrom, type KeyChange } from '../core/merge.ts';
+import { applyChange, changesFrom, type KeyChange, type KeyConflict } from '../core/merge.ts';
 import type { Root } from '../core/store.ts';
 import { assert, ByreError } from '../errors.ts';
 import type { Branch } from '../pool/branch.ts';
+import type { MergedState, ResolvedConflict, Settle } from '../pool/merge.ts';
 import { adopt, BranchTarget, forkOf, type OwnFork } from './branch-target.ts';
 import { type Job, runJob, runJobSync, step } from './job.ts';
 import { KeySet, ReadSet } from './ops/access.ts';
-import { type ShownKey, showKey } from './show.ts';
+import { showKey } from './show.ts';
 import { Table, type TableOptions } from './table.ts';
 
 export type Isolation = 'snapshot' | 'serializable';
@@ -25,6 +26,15 @@ export interface TransactionOptions {
   readonly durability?: Durability;
   /** How often a transaction that met a CONFLICT is tried again; default 0. Its function must then bear being called again. */
   readonly retries?: number;
+}
+
+/** Another face's part in the commit of a transaction that met others. */
+export interface FacePart {
+  /** Conflicts over keys that `settle` decides about. Any other refuses the transaction. */
+  settles(conflict: KeyConflict): boolean;
+  readonly settle: Settle;
+  /** One operation: what a conflict of the face is about; undefined if it is not of the face. */
+  show(state: MergedState, conflict: KeyConflict): unknown;
 }
 
 const options = new Set(['isolation', 'durability', 'retries']);
@@ -47,11 +57,14 @@ export class Transaction {
   private readonly reads: ReadSet | undefined;
   private readonly writes = new KeySet();
   private readonly durability: Durability;
+  private readonly faces: readonly FacePart[];
   private ended = false;
 
   /** For `beginTransaction`; `fork` is one of `into`. */
-  constructor(into: Branch, fork: OwnFork, { isolation = 'snapshot', durability = 'group' }: TransactionOptions) {
+  constructor(into: Branch, fork: OwnFork, given: TransactionOptions, faces: readonly FacePart[]) {
+    const { isolation = 'snapshot', durability = 'group' } = given;
     this.into = into;
+    this.faces = faces;
     this.durability = durability;
     this.forks = [fork];
     this.reads = isolation === 'serializable' ? new ReadSet() : undefined;
@@ -160,7 +173,7 @@ export class Transaction {
       if (yield* adopt(into, own)) return true;
       const work = yield* forkOf(into);
       try {
-        this.refuse(yield* this.changedBesides(own, work.branch));
+        refuse((yield* this.changedBesides(own, work.branch)).slice(0, MAX_CONFLICTS).map(showKey));
         yield* this.apply(own, work.branch);
         if (yield* adopt(into, work.branch)) return true;
       } finally {
@@ -172,17 +185,38 @@ export class Transaction {
   /** The branch has changed since the base: brings the transaction's changes into a fork of it. */
   private *apply(own: Branch, work: Branch): Job<void> {
     const { store } = own;
-    for (let from: Uint8Array | undefined = new Uint8Array(0); from !== undefined; ) {
+    const { faces } = this;
+    const state = { store, base: baseOf(own), ours: baseOf(work), theirs: own.root, work: work.root, conflicts: [] };
+    const refused: KeyConflict[] = [];
+    let settled: readonly ResolvedConflict[] = [];
+    for (let from: Uint8Array | undefined = new Uint8Array(0); from !== undefined && refused.length < MAX_CONFLICTS; ) {
       const at: Uint8Array = from;
       const stretch: { changes: KeyChange[]; next: Uint8Array | undefined } = yield* step(() =>
-        changesFrom(store, baseOf(own), own.root, { from: at }),
+        changesFrom(store, state.base, own.root, { from: at }),
       );
       for (const change of stretch.changes) {
         const conflict = yield* step(() => applyChange(store, work.root, own.root, change, true));
-        if (conflict !== undefined) this.refuse([conflict.key]);
+        if (conflict === undefined) continue;
+        if (faces.some((face) => face.settles(conflict)))
+          settled = [...settled, { ...conflict, resolution: 'conflict' }];
+        else refused.push(conflict);
       }
       from = stretch.next;
     }
+    yield* this.refuseConflicts(state, refused);
+    // Also without any: changes that have no key in common may yet not go together.
+    for (const face of faces) settled = yield* face.settle({ ...state, conflicts: settled });
+    yield* this.refuseConflicts(state, settled);
+  }
+
+  private *refuseConflicts(state: MergedState, conflicts: readonly KeyConflict[]): Job<void> {
+    const shown: unknown[] = [];
+    for (const conflict of conflicts.slice(0, MAX_CONFLICTS)) {
+      let found: unknown;
+      for (const face of this.faces) found ??= yield* step(() => face.show(state, conflict));
+      shown.push(found ?? showKey(conflict.key));
+    }
+    refuse(shown);
   }
 
   /** Keys that the transaction relies on and others changed since its base: it wrote them, or, if serializable, read them. */
@@ -204,13 +238,13 @@ export class Transaction {
     }
     return found;
   }
+}
 
-  private refuse(keys: readonly Uint8Array[]): void {
-    if (keys.length === 0) return;
-    const shown: ShownKey[] = keys.slice(0, MAX_CONFLICTS).map(showKey);
-    const message = 'Others changed what the transaction read or wrote: nothing of it was done, run it again';
-    throw new ByreError('CONFLICT', message, { details: { keys: shown } });
-  }
+/** Throws CONFLICT over these keys, if there are any. */
+function refuse(keys: readonly unknown[]): void {
+  if (keys.length === 0) return;
+  const message = 'Others changed what the transaction read or wrote: nothing of it was done, run it again';
+  throw new ByreError('CONFLICT', message, { details: { keys } });
 }
 
 /** The state that a fork began with. */
@@ -220,19 +254,27 @@ function baseOf(fork: Branch): Root {
   return base;
 }
 
-function* begin(branch: Branch, given: TransactionOptions): Job<Transaction> {
+function* begin(branch: Branch, given: TransactionOptions, faces: readonly FacePart[]): Job<Transaction> {
   checkOptions(given);
   if (branch.readOnly)
     throw new ByreError('READ_ONLY', 'A snapshot, or a pool opened for reading, has no transactions');
-  return new Transaction(branch, yield* forkOf(branch), given);
+  return new Transaction(branch, yield* forkOf(branch), given, faces);
 }
 
-export function beginTransaction(branch: Branch, given: TransactionOptions = {}): Promise<Transaction> {
-  return runJob(branch, begin(branch, given));
+export function beginTransaction(
+  branch: Branch,
+  given: TransactionOptions = {},
+  faces: readonly FacePart[] = [],
+): Promise<Transaction> {
+  return runJob(branch, begin(branch, given, faces));
 }
 
-export function beginTransactionSync(branch: Branch, given: TransactionOptions = {}): Transaction {
-  return runJobSync(branch, begin(branch, given));
+export function beginTransactionSync(
+  branch: Branch,
+  given: TransactionOptions = {},
+  faces: readonly FacePart[] = [],
+): Transaction {
+  return runJobSync(branch, begin(branch, given, faces));
 }
 
 /** Runs `work` in a transaction and commits it; an error aborts it and is passed on. */
@@ -240,9 +282,10 @@ export async function transaction<T>(
   branch: Branch,
   work: (transaction: Transaction) => Promise<T> | T,
   given: TransactionOptions = {},
+  faces: readonly FacePart[] = [],
 ): Promise<T> {
   for (let left = given.retries ?? 0; ; left--) {
-    const one = await beginTransaction(branch, given);
+    const one = await beginTransaction(branch, given, faces);
     try {
       const result = await work(one);
       await one.commit();
@@ -259,9 +302,10 @@ export function transactionSync<T>(
   branch: Branch,
   work: (transaction: Transaction) => T,
   given: TransactionOptions = {},
+  faces: readonly FacePart[] = [],
 ): T {
   for (let left = given.retries ?? 0; ; left--) {
-    const one = beginTransactionSync(branch, given);
+    const one = beginTransactionSync(branch, given, faces);
     try {
       const result = work(one);
       if (typeof (result as { then?: unknown } | undefined)?.then === 'function') {
