@@ -204,6 +204,21 @@ describe('transactions', () => {
     }
   });
 
+  test('those that end together share one commit, unless they ask for it at once', async () => {
+    const commits = async (durability: 'group' | 'immediate') => {
+      const before = pool.commitNumber;
+      await Promise.all(
+        Array.from({ length: 64 }, (_, i) =>
+          transaction(branch, (tx) => tx.table('users').put(i, '1'), { durability }),
+        ),
+      );
+      expect(pool.dirty).toBe(false);
+      return pool.commitNumber - before;
+    };
+    expect(await commits('group')).toBe(1);
+    expect(await commits('immediate')).toBeGreaterThan(1);
+  });
+
   test('refuses options that it does not know', async () => {
     const refused = expect.objectContaining({ code: 'BAD_ARGUMENT' });
     expect(() => beginTransactionSync(branch, { isolation: 'none' as never })).toThrow(refused);

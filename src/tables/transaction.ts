@@ -18,7 +18,10 @@ import { Table, type TableOptions } from './table.ts';
 
 export type Isolation = 'snapshot' | 'serializable';
 
-/** `none`: durable with the pool's next commit. `group`: waits for a commit that others share. `immediate`: a commit of its own. */
+/**
+ * `none`: durable with the pool's next commit. `group`: waits for a commit that it shares with whoever else is about to end.
+ * `immediate`: has the commit begun at once.
+ */
 export type Durability = 'none' | 'group' | 'immediate';
 
 export interface TransactionOptions {
@@ -128,7 +131,9 @@ export class Transaction {
   /** Makes the writes part of the branch, all or none. Throws CONFLICT, whose `details.keys` names what others changed. */
   async commit(): Promise<void> {
     const wrote = await runJob(this.into, this.merge());
-    if (wrote && this.durability !== 'none') await this.into.pool.commit();
+    if (!wrote || this.durability === 'none') return;
+    if (this.durability === 'group') await turn();
+    await this.into.pool.commit();
   }
 
   commitSync(): void {
@@ -238,6 +243,14 @@ export class Transaction {
     }
     return found;
   }
+}
+
+/** Lets others have their turn, who may end at the same time: the first of them would else have a commit for itself alone. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof setImmediate === 'function') setImmediate(resolve);
+    else queueMicrotask(resolve);
+  });
 }
 
 /** Throws CONFLICT over these keys, if there are any. */

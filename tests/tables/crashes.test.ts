@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { isByreError } from '../../src/errors.ts';
 import { openOn, openOnSync } from '../../src/pool/pool.ts';
-import { beginTransaction, tableOf } from '../../src/tables/index.ts';
+import { beginTransaction, type Durability, tableOf } from '../../src/tables/index.ts';
 import { crashImages } from '../simulation/crash-images.ts';
 import { emptyImage, imageDevice } from '../simulation/image.ts';
 import { recordingDevice } from '../simulation/recording-device.ts';
@@ -65,7 +65,7 @@ describe.each(['snapshot', 'serializable'] as const)('crashes, %s', (isolation) 
     const begin = async (): Promise<Session> => {
       const name = `T${++begun}`;
       let wrote = false;
-      const durability = begun % 3 === 0 ? 'none' : 'group';
+      const durability = (['group', 'immediate', 'none'] as const)[begun % 3] as Durability;
       const transaction = await beginTransaction(branch, { isolation, durability });
       const table = transaction.table<number[]>('lists');
       const read = async (key: string) => (await table.get(key)) ?? [];
@@ -84,7 +84,7 @@ describe.each(['snapshot', 'serializable'] as const)('crashes, %s', (isolation) 
             throw error;
           }
           // One that only read has nothing to make durable, and may have read what is not yet.
-          if (wrote && durability === 'group') acknowledged.set(name, recording.journal.steps.length);
+          if (wrote && durability !== 'none') acknowledged.set(name, recording.journal.steps.length);
           return true;
         },
       };
@@ -107,4 +107,43 @@ describe.each(['snapshot', 'serializable'] as const)('crashes, %s', (isolation) 
     expect(images).toBeGreaterThan(50);
     expect(acknowledged.size).toBeGreaterThan(8);
   });
+});
+
+test.each(['none', 'group', 'immediate', 'mixed'] as const)('a crash leaves a prefix, durability %s', async (kind) => {
+  const recording = recordingDevice(emptyImage, { waits: true });
+  const pool = await openOn(recording.device, { commitEveryMs: 0 });
+  const branch = await pool.branch('main');
+  const kinds = ['immediate', 'none', 'group', 'none', 'none'] as const;
+  /** By transaction: the step of the journal at which it was told to be durable. */
+  const told: number[] = [];
+  const ended: Promise<void>[] = [];
+  for (let i = 0; i < 40; i++) {
+    const durability = kind === 'mixed' ? kinds[i % kinds.length] : kind;
+    const one = await beginTransaction(branch, { ...(durability && { durability }) });
+    await one.table('rows').put(i, 'x'.repeat(100 * (i % 7)));
+    await one.table('last').put('last', i);
+    const commit = one.commit().then(() => {
+      if (durability !== 'none') told[i] = recording.journal.steps.length;
+    });
+    ended.push(commit);
+    // Some go on while the one before is being written.
+    if (i % 3 === 0) await commit;
+    else while (tableOf(branch, 'rows').hasSync(i) === false) await new Promise((resolve) => setImmediate(resolve));
+    if (kind === 'none' && i % 10 === 9) await pool.commit();
+  }
+  await Promise.all(ended);
+  await pool.close();
+  let images = 0;
+  for (const { step, description, image } of crashImages(recording.journal, { seed: 1, variantsPerStep: 1 })) {
+    images++;
+    const reopened = openOnSync(imageDevice(image), { commitEveryMs: 0 });
+    const main = reopened.branchSync('main');
+    const rows = [...tableOf(main, 'rows').keysSync()];
+    expect(rows, description).toEqual(rows.map((_, at) => at));
+    expect(tableOf(main, 'last').getSync('last')).toBe(rows.length === 0 ? undefined : rows.length - 1);
+    const durable = told.findLastIndex((at) => at !== undefined && at <= step) + 1;
+    expect(rows.length, `${description} at step ${step}`).toBeGreaterThanOrEqual(durable);
+    reopened.closeSync();
+  }
+  expect(images).toBeGreaterThan(20);
 });
