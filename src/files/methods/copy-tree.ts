@@ -36,15 +36,21 @@ function copyOptionsOf(value: unknown): CopyOptions {
   const { filter } = options;
   if (filter !== undefined && typeof filter !== 'function')
     throw wrongType('options.filter', 'of type function', filter);
+  const dereference = flagOption(options, 'dereference');
+  const verbatimSymlinks = flagOption(options, 'verbatimSymlinks');
+  if (dereference && verbatimSymlinks) {
+    const reason = 'Option "dereference" cannot be used in combination with option "verbatimSymlinks"';
+    throw nodeError('ERR_INCOMPATIBLE_OPTION_PAIR', reason);
+  }
   return {
-    dereference: flagOption(options, 'dereference'),
+    dereference,
     errorOnExist: flagOption(options, 'errorOnExist'),
     filter: filter as Filter | undefined,
     force: flagOption(options, 'force', true),
     mode: copyModeOf(options.mode),
     preserveTimestamps: flagOption(options, 'preserveTimestamps'),
     recursive: flagOption(options, 'recursive'),
-    verbatimSymlinks: flagOption(options, 'verbatimSymlinks'),
+    verbatimSymlinks,
   };
 }
 
@@ -71,7 +77,7 @@ function attributesIfThere(context: Context, path: Path, follow: boolean): Attri
   try {
     return attributesAt(context, path, follow);
   } catch (error) {
-    if (isByreError(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
+    if (isByreError(error) && error.code === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -52,6 +52,7 @@ function openInode(context: Context, path: Path, flags: number, mode: number): O
   const { view, opened } = context;
   const follows = !has(flags, O_NOFOLLOW) && !has(flags, O_CREAT | O_EXCL);
   const place = walk(view, path, follows ? 'always' : 'slash');
+  if (has(flags, O_CREAT) && place.slash && place.name !== undefined) throw errno('EISDIR');
   let inode = place.entry?.inode ?? 0;
   let done = true;
   if (has(flags, O_TMPFILE)) {
@@ -66,7 +67,6 @@ function openInode(context: Context, path: Path, flags: number, mode: number): O
     }
   } else {
     if (!has(flags, O_CREAT)) throw errno('ENOENT');
-    if (place.slash) throw errno('EISDIR');
     inode = createAt(context, place, mode, { type: 'file' });
   }
   opened.hold(inode);

@@ -69,7 +69,7 @@ function writePart(context: Context, open: Descriptor, bytes: Uint8Array, positi
   const { view } = context;
   const at = open.append ? getAttributes(view, open.inode).size : (position ?? open.position);
   const count = content.write(view, open.inode, at, bytes);
-  if (position === null || open.append) open.position = at + count;
+  if (position === null && count > 0) open.position = at + count;
   if (count > 0) context.changes.changed(open.inode);
   return count;
 }

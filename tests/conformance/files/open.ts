@@ -41,6 +41,16 @@ const exclusiveFlags = ['wx', 'xw', 'wx+', 'xw+', 'ax', 'xa', 'ax+', 'xa+'];
 const existingFlags = ['r', 'rs', 'r+', 'rs+', 'sr+'];
 
 export const openGroup: GroupBody = ({ each }) => {
+  each('nothing that a slash follows can be created, whatever is there', async ({ calls, at }) => {
+    await calls.mkdir(at('directory'));
+    await calls.writeFile(at('file'), '');
+    for (const name of ['directory', 'file', 'absent']) {
+      for (const flag of createFlags) await fails(calls.open(at(`${name}/`), flag), { code: 'EISDIR' });
+    }
+    await fails(calls.open(at('file/'), 'r'), { code: 'ENOTDIR' });
+    await fails(calls.open(at('absent/file/'), 'w'), { code: 'ENOENT' });
+  });
+
   each('every string flag that creates makes a file, and the others do not', async (bench) => {
     for (const flag of createFlags) {
       const path = bench.at(`made-${flag}`);

@@ -69,6 +69,24 @@ const readGroup: GroupBody = ({ each }) => {
     await file.close();
   });
 
+  each('appending at a position appends, and leaves the own position where it is', async ({ calls, at }) => {
+    await calls.writeFile(at('f'), '0123456789');
+    const file = await calls.open(at('f'), 'a+');
+    const three = Buffer.alloc(3);
+    const next = async () => three.toString('latin1', 0, (await file.read(three, 0, 3, null)).bytesRead);
+    expect(await next()).toBe('012');
+    await file.writev([Buffer.from('AB')], 0);
+    expect(await next()).toBe('345');
+    await file.write(Buffer.alloc(0), 0, 0, null);
+    expect(await next()).toBe('678');
+    await file.write(Buffer.from('CD'), 0, 2, null);
+    expect(await next()).toBe('');
+    await file.write(Buffer.from('EF'), 0, 2, 3);
+    expect(await next()).toBe('EF');
+    await file.close();
+    expect(await calls.readFile(at('f'), 'utf8')).toBe('0123456789ABCDEF');
+  });
+
   each('readv and writev go through several buffers', async ({ calls, at }) => {
     const file = await calls.open(at('f'), 'w+');
     const written = await file.writev([Buffer.from('ab'), Buffer.alloc(0), Buffer.from('cde')], 1);
