@@ -72,7 +72,7 @@ function isDirectory(context: Context, path: Path): boolean {
   }
 }
 
-/** True if it made a directory, false if one was there. EEXIST or ENOTDIR if anything else was. */
+/** True if it made a directory, false if one was there. EEXIST or ENOTDIR if anything else was, ENOENT for a link to nothing. */
 function ensureDirectory(context: Context, path: Path, mode: number, isLast: boolean): boolean {
   const place = walk(context.view, path, 'never');
   if (place.name !== undefined && place.entry === undefined) {
@@ -81,7 +81,7 @@ function ensureDirectory(context: Context, path: Path, mode: number, isLast: boo
   }
   const there = place.entry?.type === 'symlink' ? walk(context.view, path, 'always').entry : place.entry;
   if (there?.type === 'directory') return false;
-  throw errno(isLast ? 'EEXIST' : there === undefined ? 'ENOENT' : 'ENOTDIR');
+  throw errno(there === undefined ? 'ENOENT' : isLast ? 'EEXIST' : 'ENOTDIR');
 }
 
 /** What an operation that took a name leaves to do: the inode to release, or 0. */

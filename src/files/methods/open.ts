@@ -51,8 +51,9 @@ interface Opened {
 function openInode(context: Context, path: Path, flags: number, mode: number): Opened {
   const { view, opened } = context;
   const follows = !has(flags, O_NOFOLLOW) && !has(flags, O_CREAT | O_EXCL);
-  const place = walk(view, path, follows ? 'always' : 'slash');
-  if (has(flags, O_CREAT) && place.slash && place.name !== undefined) throw errno('EISDIR');
+  const isForDirectory = path.slash && has(flags, O_CREAT);
+  const place = walk(view, path, isForDirectory ? 'never' : follows ? 'always' : 'slash');
+  if (isForDirectory && place.name !== undefined) throw errno('EISDIR');
   let inode = place.entry?.inode ?? 0;
   let done = true;
   if (has(flags, O_TMPFILE)) {

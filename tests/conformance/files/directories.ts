@@ -52,6 +52,8 @@ const makeGroup: GroupBody = ({ each }) => {
     await calls.writeFile(at('f'), '');
     await fails(calls.mkdir(at('f'), { recursive: true }), { code: 'EEXIST', syscall: 'mkdir', path: at('f') });
     await fails(calls.mkdir(at('f/d'), { recursive: true }), { code: 'ENOTDIR', syscall: 'mkdir', path: at('f/d') });
+    await calls.symlink('nothing', at('dangling'));
+    await fails(calls.mkdir(at('dangling'), { recursive: true }), { code: 'ENOENT', syscall: 'mkdir' });
     await fails(calls.mkdir(at('f/d/e'), { recursive: true }), {
       code: 'ENOTDIR',
       syscall: 'mkdir',

@@ -44,7 +44,9 @@ export const openGroup: GroupBody = ({ each }) => {
   each('nothing that a slash follows can be created, whatever is there', async ({ calls, at }) => {
     await calls.mkdir(at('directory'));
     await calls.writeFile(at('file'), '');
-    for (const name of ['directory', 'file', 'absent']) {
+    await calls.symlink('file', at('link'));
+    await calls.symlink('circle', at('circle'));
+    for (const name of ['directory', 'file', 'absent', 'link', 'circle']) {
       for (const flag of createFlags) await fails(calls.open(at(`${name}/`), flag), { code: 'EISDIR' });
     }
     await fails(calls.open(at('file/'), 'r'), { code: 'ENOTDIR' });
