@@ -35,19 +35,22 @@ static int opened(const char *name, int flags) {
   return file;
 }
 
-/* The file that the data measurements use, of `count` MiB. */
-static void fill(int count) {
+/* The file of `count` MiB that the data measurements use, made by the first of them. Returns its name. */
+static const char *filled(int count) {
+  static char name[32];
   struct stat status;
-  if (stat("data", &status) == 0 && status.st_size == (off_t)count * PIECE) return;
-  int file = opened("data", O_CREAT | O_WRONLY | O_TRUNC);
+  snprintf(name, sizeof name, "data%d", count);
+  if (stat(name, &status) == 0 && status.st_size == (off_t)count * PIECE) return name;
+  int file = opened(name, O_CREAT | O_WRONLY | O_TRUNC);
   for (int at = 0; at < count; at++) require(write(file, piece, PIECE) == PIECE, "write");
   fsync(file);
   close(file);
+  return name;
 }
 
 /* Forgets what the mount's own page cache holds; what lies below it may keep its own. */
-static int uncached(int flags) {
-  int file = opened("data", flags);
+static int uncached(const char *name, int flags) {
+  int file = opened(name, flags);
   posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
   return file;
 }
@@ -80,8 +83,8 @@ static double creates(int count) {
 }
 
 static double writes(int count) {
-  unlink("data");
-  int file = opened("data", O_CREAT | O_WRONLY);
+  unlink("written");
+  int file = opened("written", O_CREAT | O_WRONLY);
   double start = now();
   for (int at = 0; at < count; at++) require(write(file, piece, PIECE) == PIECE, "write");
   double rate = count / (now() - start);
@@ -90,8 +93,7 @@ static double writes(int count) {
 }
 
 static double reads(int count) {
-  fill(count);
-  int file = uncached(O_RDONLY);
+  int file = uncached(filled(count), O_RDONLY);
   double start = now();
   for (int at = 0; at < count; at++) require(read(file, piece, PIECE) == PIECE, "read");
   double rate = count / (now() - start);
@@ -101,8 +103,7 @@ static double reads(int count) {
 
 static double scattered(int count, int writing) {
   const int pages = 32 * (PIECE / PAGE);
-  fill(32);
-  int file = uncached(O_RDWR);
+  int file = uncached(filled(32), O_RDWR);
   posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM);
   srandom(7);
   double start = now();
@@ -117,10 +118,10 @@ static double scattered(int count, int writing) {
 }
 
 static double copies(int count) {
-  fill(count);
+  const char *name = filled(count);
   unlink("copy");
   double start = now();
-  int from = opened("data", O_RDONLY);
+  int from = opened(name, O_RDONLY);
   int to = opened("copy", O_CREAT | O_WRONLY);
   for (off_t left = (off_t)count * PIECE; left > 0;) {
     ssize_t done = copy_file_range(from, NULL, to, NULL, left, 0);

@@ -189,18 +189,22 @@ function measure(program, directory, what, count) {
   return Number(run.stdout);
 }
 
-/** Rounds of every measurement on every peer in turn, so that what else the machine does falls on all alike. */
+/**
+ * Rounds of every measurement on every peer in turn, so that what else the machine does falls on all alike. A first round, in which
+ * files are made and programs warm up, does not count.
+ */
 function measureAll(started, program) {
   const only = values.only?.split(',') ?? Object.keys(measurements);
   const results = {};
-  for (let round = 0; round < Number(values.rounds); round++) {
+  for (let round = 0; round <= Number(values.rounds); round++) {
     for (const what of only) {
       const [count] = measurements[what];
       for (const [name, directory] of Object.entries(started)) {
         results[what] ??= {};
         results[what][name] ??= [];
         try {
-          results[what][name].push(measure(program, directory, what, count));
+          const rate = measure(program, directory, what, count);
+          if (round > 0) results[what][name].push(rate);
         } catch (error) {
           console.error(`${name} ${what}: ${error.message}`);
         }

@@ -22,18 +22,8 @@ const zeros = new Uint8Array(PAGE_BYTES);
 
 /** Fills `target` from `offset` of the cell's content; what was never written reads as zeros. */
 export function readContent(store: Store, root: Root, key: Uint8Array, offset: number, target: Uint8Array): void {
-  const { frame, slot } = locate(store, root, key);
-  if (frame < 0) {
-    target.fill(0);
-    return;
-  }
-  const value = node.cellValue(store, frame, slot);
-  if (node.kindOf(store, frame, slot) === node.INLINE) {
-    const part = value.subarray(offset, offset + target.length);
-    target.set(part);
-    target.fill(0, part.length);
-    return;
-  }
+  const value = extentsOrFill(store, root, key, offset, target);
+  if (value === undefined) return;
   faultMissing(store, value, offset, offset + target.length);
   for (let done = 0; done < target.length; ) {
     const at = offset + done;
@@ -48,6 +38,52 @@ export function readContent(store: Store, root: Root, key: Uint8Array, offset: n
     }
     done += length;
   }
+}
+
+/**
+ * Whole pages of the cell's content from `offset`, a multiple of a page, for a caller that reads the device without a fault:
+ * fills in what is resident or zero, and adds of every other page its number, its checksum and its place in `target` to `absent`.
+ */
+export function readResident(
+  store: Store,
+  root: Root,
+  key: Uint8Array,
+  offset: number,
+  target: Uint8Array,
+  absent: number[],
+): void {
+  assert(offset % PAGE_BYTES === 0 && target.length % PAGE_BYTES === 0, 'whole pages are read');
+  const value = extentsOrFill(store, root, key, offset, target);
+  if (value === undefined) return;
+  const { data } = store;
+  for (let place = 0, ref = pageIndex(offset) * REF; place < target.length; place += PAGE_BYTES, ref += REF) {
+    const page = ref < value.length ? readU32(value, ref) : 0;
+    const frame = page === 0 ? -1 : data.find(page);
+    if (page === 0) target.fill(0, place, place + PAGE_BYTES);
+    else if (frame >= 0) target.set(data.bytes(frame), place);
+    else absent.push(page, readU32(value, ref + 4), place);
+  }
+}
+
+/** The value of a cell that holds pages; of any other the content is filled in, and undefined returned. */
+function extentsOrFill(
+  store: Store,
+  root: Root,
+  key: Uint8Array,
+  offset: number,
+  target: Uint8Array,
+): Uint8Array | undefined {
+  const { frame, slot } = locate(store, root, key);
+  if (frame < 0) {
+    target.fill(0);
+    return undefined;
+  }
+  const value = node.cellValue(store, frame, slot);
+  if (node.kindOf(store, frame, slot) !== node.INLINE) return value;
+  const part = value.subarray(offset, offset + target.length);
+  target.set(part);
+  target.fill(0, part.length);
+  return undefined;
 }
 
 /** One fault that names every page of the range that is not resident. */
@@ -67,9 +103,17 @@ function faultMissing(store: Store, value: Uint8Array, from: number, to: number)
 
 /**
  * Writes bytes into the cell's content at `offset`, copying only the pages it touches; creates the cell. Returns by how much
- * {@link contentPages} has grown.
+ * {@link contentPages} has grown. A caller that writes to the device itself gives `direct`, which gets the number of each whole
+ * page that is not resident and its place in `bytes`: before anything else runs it must be written there.
  */
-export function writeContent(store: Store, root: Root, key: Uint8Array, offset: number, bytes: Uint8Array): number {
+export function writeContent(
+  store: Store,
+  root: Root,
+  key: Uint8Array,
+  offset: number,
+  bytes: Uint8Array,
+  direct?: number[],
+): number {
   const end = offset + bytes.length;
   checkRange(offset, end);
   if (bytes.length === 0) return 0;
@@ -91,10 +135,10 @@ export function writeContent(store: Store, root: Root, key: Uint8Array, offset: 
   const own = ownLeaf(store, root, key);
   const value = node.cellValue(store, own.frame, own.slot);
   const pages = pageIndex(end + PAGE_BYTES - 1);
-  if (pages * REF <= value.length) return added + writePages(store, value, offset, bytes, true);
+  if (pages * REF <= value.length) return added + writePages(store, value, offset, bytes, true, direct);
   const longer = new Uint8Array(pages * REF);
   longer.set(value);
-  return added + putPages(store, root, key, longer, offset, bytes);
+  return added + putPages(store, root, key, longer, offset, bytes, direct);
 }
 
 /** Writes bytes to the pages of an extents value, puts it, and returns how many of the pages were holes. */
@@ -105,8 +149,9 @@ function putPages(
   value: Uint8Array,
   offset: number,
   bytes: Uint8Array,
+  direct?: number[],
 ): number {
-  const added = writePages(store, value, offset, bytes, false);
+  const added = writePages(store, value, offset, bytes, false, direct);
   putCell(store, root, { key, kind: node.EXTENTS, value });
   return added;
 }
@@ -115,7 +160,14 @@ function putPages(
  * Writes bytes to the pages of an extents value, and returns how many of them were holes. Pages that are replaced are given
  * back here if the value is that in the tree; otherwise when it is put there.
  */
-function writePages(store: Store, value: Uint8Array, offset: number, bytes: Uint8Array, inTree: boolean): number {
+function writePages(
+  store: Store,
+  value: Uint8Array,
+  offset: number,
+  bytes: Uint8Array,
+  inTree: boolean,
+  direct?: number[],
+): number {
   let added = 0;
   for (let done = 0; done < bytes.length; ) {
     const at = offset + done;
@@ -124,12 +176,30 @@ function writePages(store: Store, value: Uint8Array, offset: number, bytes: Uint
     const index = pageIndex(at);
     const old = readU32(value, index * REF);
     const part = length === bytes.length ? bytes : bytes.subarray(done, done + length);
-    const page = writePage(store, value, index, within, part);
+    const isDirect = direct !== undefined && length === PAGE_BYTES && !(old !== 0 && isWritable(store, old));
+    const page = isDirect ? nameDirect(store, value, index, part) : writePage(store, value, index, within, part);
+    if (isDirect) direct.push(page, done);
     if (old === 0) added++;
     else if (inTree && page !== old) store.releaseData(old);
     done += length;
   }
   return added;
+}
+
+/** A page that is resident and owned: it is written where it is. */
+function isWritable(store: Store, page: number): boolean {
+  return store.counts.isOwned(page) && store.data.find(page) >= 0;
+}
+
+/** Refers to a whole page of bytes that the caller writes to the device, and returns its number. */
+function nameDirect(store: Store, value: Uint8Array, index: number, bytes: Uint8Array): number {
+  const old = readU32(value, index * REF);
+  const page = old !== 0 && store.counts.isOwned(old) ? old : store.allocateData();
+  store.data.noteWrite(page);
+  store.hash(bytes, store.hashWords);
+  writeU32(value, index * REF, page);
+  writeU32(value, index * REF + 4, store.hashWords[0]);
+  return page;
 }
 
 /** Cuts the content off at `length`: later growth reads zeros. Length 0 removes the cell. */
@@ -180,32 +250,54 @@ export function punchContent(store: Store, root: Root, key: Uint8Array, from: nu
   putExtents(store, root, key, value);
 }
 
-/** Gives `toKey` the content of `fromKey`, of this tree or another one of the store, sharing its pages. */
-export function copyContent(store: Store, root: Root, fromKey: Uint8Array, toKey: Uint8Array, fromRoot = root): void {
+/**
+ * Gives `toKey` the content of `fromKey`, of this tree or another one of the store, sharing its pages. Returns by how much
+ * {@link contentPages} of `toKey` has grown.
+ */
+export function copyContent(store: Store, root: Root, fromKey: Uint8Array, toKey: Uint8Array, fromRoot = root): number {
+  const before = contentPages(store, root, toKey);
   const { frame, slot } = locate(store, fromRoot, fromKey);
   if (frame < 0) {
     remove(store, root, toKey);
-    return;
+    return -before;
   }
   const kind = node.kindOf(store, frame, slot);
-  const value = node.cellValue(store, frame, slot).slice();
-  if (kind === node.EXTENTS) shareMoved(store, root, toKey, value);
+  const stored = node.cellValue(store, frame, slot);
+  if (kind === node.INLINE) {
+    putCell(store, root, { key: toKey, kind, value: stored.slice() });
+    return 1 - before;
+  }
+  // The node that it stands in may move.
+  const value = copied.subarray(0, stored.length);
+  value.set(stored);
+  const pages = shareMoved(store, root, toKey, value);
   putCell(store, root, { key: toKey, kind, value });
+  return pages - before;
 }
 
-/** Takes references to the pages of an extents value, but for those that `toKey` holds at the same index already. */
-function shareMoved(store: Store, root: Root, toKey: Uint8Array, value: Uint8Array): void {
+/** References stand here while they are put into another cell. */
+const copied = new Uint8Array(CONTENT_PAGES * REF);
+
+/**
+ * Takes references to the pages of an extents value, but for those that `toKey` holds at the same index already. Returns how
+ * many pages the value has.
+ */
+function shareMoved(store: Store, root: Root, toKey: Uint8Array, value: Uint8Array): number {
   // Owned first: a shared leaf's pages gain their counts before they are compared.
   const old = locate(store, root, toKey).frame < 0 ? undefined : ownLeaf(store, root, toKey);
   const kept =
     old && node.kindOf(store, old.frame, old.slot) === node.EXTENTS
       ? node.cellValue(store, old.frame, old.slot)
       : zeros;
+  let pages = 0;
   for (let at = 0; at < value.length; at += REF) {
     const page = readU32(value, at);
-    if (page === 0 || (kept !== zeros && at < kept.length && readU32(kept, at) === page)) continue;
+    if (page === 0) continue;
+    pages++;
+    if (kept !== zeros && at < kept.length && readU32(kept, at) === page) continue;
     store.counts.share(page);
   }
+  return pages;
 }
 
 /** Bytes the cell holds: exact for inline content, a multiple of PAGE_BYTES for pages, 0 if there is no cell. */

@@ -221,7 +221,9 @@ function insert(store: Store, root: Root, depth: number, slot: number, cell: nod
   gather(store, frame, cell, slot);
   // Written anew, the node has no dead bytes, and as a rule no longer prefix: what does not fit then need not be tried.
   if (fits - node.prefixLength(store, frame) <= store.nodeBytes && writeGathered(store, frame, 0, gathered())) return;
-  split(store, root, depth, slot);
+  // Content that grows has the file's back-reference behind it: a cut before the new cell leaves full nodes, as at the end.
+  const cut = cell.kind === node.EXTENTS && slot > 0 && slot === count - 1 ? slot : evenCut(store);
+  split(store, root, depth, slot, cut);
 }
 
 /** A cell that does not fit at the end of its node gets a node of its own, so that sorted loads leave full nodes. */
@@ -236,13 +238,13 @@ function append(store: Store, root: Root, depth: number, cell: node.Cell): void 
   enterRight(store, root, depth, separator, right);
 }
 
-/** Cuts the gathered cells of the node at `depth` of the path in two; the new cell stands at `slot` of them. */
-function split(store: Store, root: Root, depth: number, slot: number): void {
+/** Cuts the gathered cells of the node at `depth` of the path in two, at `cut` if that fits; the new cell stands at `slot`. */
+function split(store: Store, root: Root, depth: number, slot: number, cut: number): void {
   const frame = pathFrames[depth];
   const nodeLevel = node.level(store, frame);
   const count = gathered();
   const right = newNode(store, nodeLevel);
-  let at = evenCut(store);
+  let at = cut;
   if (!writeGathered(store, right, at, count) || !writeGathered(store, frame, 0, at)) {
     // A cell that breaks a long common prefix may leave no even cut that fits; then it stands at one end, and alone.
     at = slot <= 1 ? slot + 1 : slot;

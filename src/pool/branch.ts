@@ -5,6 +5,7 @@
 
 import type { Root, Store } from '../core/store.ts';
 import { noSuchBranch } from './branches.ts';
+import { readAbsent, writeDirect } from './load.ts';
 import type { Pool } from './pool.ts';
 import { runAsync, runSync } from './run.ts';
 import type { OpenBranch, PoolState } from './state.ts';
@@ -76,6 +77,19 @@ export class Branch {
   /** Runs an operation at once. */
   runSync<T>(operation: () => T): T {
     return runSync(this.state, operation);
+  }
+
+  /**
+   * Fills in pages of `target` that an operation has just named as absent (see `readResident` in core): straight from the
+   * device, verified, and not kept. Nothing else may have run since.
+   */
+  readAbsentSync(absent: readonly number[], target: Uint8Array): void {
+    readAbsent(this.state, absent, target);
+  }
+
+  /** Writes pages that an operation has just asked for as `direct` (see `writeContent` in core). Nothing else may have run since. */
+  writeDirectSync(direct: readonly number[], bytes: Uint8Array): void {
+    writeDirect(this.state, direct, bytes);
   }
 
   /** A number that no file of any branch of the pool has had. Only inside an operation, after `prepare`. */

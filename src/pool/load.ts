@@ -10,7 +10,7 @@ import { headerPage, NODE_MAGIC } from '../core/node.ts';
 import { ByreError } from '../errors.ts';
 import type { DeviceRequest } from './device.ts';
 import type { PoolState } from './state.ts';
-import type { Steps } from './steps.ts';
+import { driveSync, performSync, type Steps } from './steps.ts';
 
 /** How much one read or write request moves at most. */
 const RUN_PAGES = 256;
@@ -93,6 +93,61 @@ function* loadData(state: PoolState, pages: readonly number[], pins: Pins): Step
     }
   } finally {
     frames.endLoad();
+  }
+}
+
+/**
+ * Reads pages straight into `target`, verified, without making them resident. They are given as number, checksum and place in
+ * `target`, and must have been named by an operation since which nothing else has run.
+ */
+export function readAbsent(state: PoolState, absent: readonly number[], target: Uint8Array): void {
+  const { store, device } = state;
+  for (let i = 0; i < absent.length; ) {
+    const first = i;
+    const page = absent[i];
+    const place = absent[i + 2];
+    for (i += 3; i < absent.length; i += 3) {
+      const after = (i - first) / 3;
+      if (absent[i] !== page + after || absent[i + 2] !== place + after * PAGE_BYTES) break;
+    }
+    const run = target.subarray(place, place + ((i - first) / 3) * PAGE_BYTES);
+    performSync(device, { kind: 'read', offset: pageOffset(page), target: run });
+    for (let at = first; at < i; at += 3) {
+      store.hash(target.subarray(absent[at + 2], absent[at + 2] + PAGE_BYTES), store.hashWords);
+      if (store.hashWords[0] !== absent[at + 1]) throw damaged(state, 'data', absent[at]);
+    }
+  }
+}
+
+/**
+ * Writes pages straight from `bytes`, as an operation has just asked: given as number and place in `bytes`. What the device
+ * refuses becomes resident and dirty, as if it had been written there, and the next flush or commit meets the refusal.
+ */
+export function writeDirect(state: PoolState, direct: readonly number[], bytes: Uint8Array): void {
+  const { device, store } = state;
+  try {
+    driveSync(device, growDevice(state));
+    for (let i = 0; i < direct.length; ) {
+      const page = direct[i];
+      const place = direct[i + 1];
+      let length = PAGE_BYTES;
+      for (i += 2; i < direct.length; i += 2, length += PAGE_BYTES) {
+        if (direct[i] !== page + length / PAGE_BYTES || direct[i + 1] !== place + length) break;
+      }
+      const request: DeviceRequest = {
+        kind: 'write',
+        offset: pageOffset(page),
+        pieces: [bytes.subarray(place, place + length)],
+      };
+      performSync(device, request);
+    }
+  } catch {
+    store.data.begin();
+    for (let i = 0; i < direct.length; i += 2) {
+      const frame = store.data.take(direct[i]);
+      store.data.bytes(frame).set(bytes.subarray(direct[i + 1], direct[i + 1] + PAGE_BYTES));
+      store.data.markDirty(frame);
+    }
   }
 }
 

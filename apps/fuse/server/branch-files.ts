@@ -7,7 +7,7 @@ import type { Changes } from '../../../src/files/changes.ts';
 import type { Context } from '../../../src/files/context.ts';
 import type { OpenInodes } from '../../../src/files/opened.ts';
 import { getAttributes, setAttributes } from '../../../src/files/ops/attributes.ts';
-import { read, write } from '../../../src/files/ops/content.ts';
+import { read, readPages, write } from '../../../src/files/ops/content.ts';
 import { copyRange } from '../../../src/files/ops/copy.ts';
 import { create, createUnnamed } from '../../../src/files/ops/create.ts';
 import { lookup, parentOf, readDirectory } from '../../../src/files/ops/directory.ts';
@@ -31,12 +31,19 @@ import type {
 
 /** Entries read by one operation; a listing's buffer seldom takes more. */
 const ENTRIES_PER_OPERATION = 128;
+const PAGE_BYTES = 4096;
+/** Shorter writes are gathered in memory and written in long runs later. */
+const DIRECT_BYTES = 64 * 1024;
 const capability = new TextEncoder().encode('security.capability');
 
 export class BranchFiles implements FileSystem {
   /** True while this file system tells others of a change that the kernel asked for. */
   telling = false;
   private ownChanges = 0;
+  /** What a read found not resident. */
+  private readonly absent: number[] = [];
+  /** What a write leaves to be written to the device. */
+  private readonly direct: number[] = [];
   private readonly context: Context;
   private readonly view: View;
   private readonly opened: OpenInodes;
@@ -169,7 +176,22 @@ export class BranchFiles implements FileSystem {
     return this.run(() => readLink(this.view, inode));
   }
 
+  /** The kernel asks for whole pages and keeps them: they go straight from the device to where it wants them. */
   read(inode: number, offset: number, target: Uint8Array): number {
+    if (offset % PAGE_BYTES !== 0 || target.length % PAGE_BYTES !== 0) return this.readPart(inode, offset, target);
+    const { absent } = this;
+    let done = 0;
+    while (done < target.length && done % PAGE_BYTES === 0) {
+      const rest = done === 0 ? target : target.subarray(done);
+      const bytes = this.run(() => readPages(this.view, inode, offset + done, rest, absent));
+      if (absent.length > 0) this.context.branch.readAbsentSync(absent, rest);
+      if (bytes === 0) break;
+      done += bytes;
+    }
+    return done;
+  }
+
+  private readPart(inode: number, offset: number, target: Uint8Array): number {
     let done = 0;
     while (done < target.length) {
       const rest = done === 0 ? target : target.subarray(done);
@@ -181,11 +203,15 @@ export class BranchFiles implements FileSystem {
   }
 
   write(inode: number, offset: number, bytes: Uint8Array, clearPrivileges: boolean): number {
+    const direct = bytes.length >= DIRECT_BYTES ? this.direct : undefined;
+    const options = { clearPrivileges, direct };
     let done = 0;
     try {
       while (done < bytes.length) {
         const rest = done === 0 ? bytes : bytes.subarray(done);
-        done += this.run(() => write(this.view, inode, offset + done, rest, { clearPrivileges }));
+        this.direct.length = 0;
+        done += this.run(() => write(this.view, inode, offset + done, rest, options));
+        if (this.direct.length > 0) this.context.branch.writeDirectSync(this.direct, rest);
       }
     } catch (error) {
       if (done === 0 || !isByreError(error)) throw error;

@@ -2,7 +2,8 @@
  * Reading and writing a regular file's bytes.
  * Callers must repeat a read or write until all is done: neither ever crosses from one chunk of 512 KiB into the next.
  */
-import { readContent, writeContent } from '../../core/content.ts';
+import { PAGE_BYTES } from '../../core/bytes.ts';
+import { readContent, readResident, writeContent } from '../../core/content.ts';
 import { withoutPrivileges } from './attributes.ts';
 import { Draft, loadFile } from './draft.ts';
 import { failure } from './failure.ts';
@@ -13,6 +14,8 @@ import { requireWritable, type Tree, type View } from './view.ts';
 export interface WriteOptions {
   /** Takes the suid and sgid bits as a write without privileges must. */
   readonly clearPrivileges?: boolean | undefined;
+  /** Of a caller that writes whole pages to the device itself: see `writeContent` in core. */
+  readonly direct?: number[] | undefined;
 }
 
 export function requireOffset(offset: number): void {
@@ -39,6 +42,22 @@ export function read(view: Tree, inode: number, offset: number, target: Uint8Arr
   return length;
 }
 
+/**
+ * {@link read} from a page's beginning into whole pages, for a caller that then brings what is not resident: `absent` gets the
+ * number, the checksum and the place in `target` of each such page. Beyond the file's end the last page may hold anything.
+ */
+export function readPages(view: Tree, inode: number, offset: number, target: Uint8Array, absent: number[]): number {
+  requireOffset(offset);
+  absent.length = 0;
+  const { size } = loadFile(view, inode);
+  if (offset >= size) return 0;
+  const at = offset % CONTENT_BYTES;
+  const length = Math.min(target.length, size - offset, CONTENT_BYTES - at);
+  const whole = target.subarray(0, Math.ceil(length / PAGE_BYTES) * PAGE_BYTES);
+  readResident(view.store, view.root, contentKey(inode, Math.floor(offset / CONTENT_BYTES)), at, whole, absent);
+  return length;
+}
+
 /** Writes a first part of `bytes` and says how much. EFBIG if the offset is where no file can reach. */
 export function write(
   view: View,
@@ -59,7 +78,7 @@ export function write(
   const key = contentKey(inode, Math.floor(offset / CONTENT_BYTES));
   draft.prepare({ content: [{ key, from: at, to: at + length }] });
   const part = length === bytes.length ? bytes : bytes.subarray(0, length);
-  record.pages += writeContent(view.store, view.root, key, at, part);
+  record.pages += writeContent(view.store, view.root, key, at, part, options.direct);
   record.size = Math.max(record.size, offset + length);
   stampWrite(draft, record, options);
   draft.write();

@@ -60,13 +60,13 @@ const copyAll = (from: number, fromOffset: number, to: number, toOffset: number,
 };
 
 describe('copyRange', () => {
-  test('shares whole chunks and the tail', () => {
-    const bytes = noise(3 * CHUNK + 10_000);
+  test('shares whole chunks and the tail, several in one operation', () => {
+    const bytes = noise(11 * CHUNK + 10_000);
     const from = make(view, '/from');
     writeAll(view, from, 0, bytes);
     const to = make(view, '/to');
     const free = view.store.space.available;
-    expect(copyAll(from, 0, to, 0, 1e12)).toEqual({ done: bytes.length, steps: 4 });
+    expect(copyAll(from, 0, to, 0, 1e12)).toEqual({ done: bytes.length, steps: 2 });
     expect(free - view.store.space.available).toBeLessThan(5);
     expectBytes(readAll(view, to), bytes);
     expect(attributes(to)).toMatchObject({ size: bytes.length, pages: attributes(from).pages });
@@ -98,6 +98,18 @@ describe('copyRange', () => {
     const expected = noise(20_000, 3);
     expected.set(noise(9000));
     expectBytes(readAll(view, to), expected);
+  });
+
+  test('shares chunks over others and over holes, and stops at a hole of the source', () => {
+    const from = make(view, '/from');
+    writeAll(view, from, 0, noise(CHUNK));
+    writeAll(view, from, 2 * CHUNK, noise(2 * CHUNK, 7));
+    const to = make(view, '/to');
+    writeAll(view, to, 5000, noise(2 * CHUNK, 3));
+    const whole = readAll(view, from);
+    expect(copyAll(from, 0, to, 0, 1e12)).toEqual({ done: 4 * CHUNK, steps: 3 });
+    expectBytes(readAll(view, to), whole);
+    expect(attributes(to).pages).toBe(attributes(from).pages);
   });
 
   test('keeps holes, however large', () => {

@@ -2,8 +2,16 @@
  * Copying a range of one file into another, or elsewhere in the same: whole chunks are shared, other bytes are copied.
  * Callers must repeat a step from where it left off until all is copied or it says 0, the end of the source.
  */
-import { contentRanges, copyContent, punchContent, readContent, writeContent } from '../../core/content.ts';
-import { chunkPages, chunksFrom, edgePages } from './cells.ts';
+import {
+  type ContentRange,
+  contentRanges,
+  copyContent,
+  punchContent,
+  readContent,
+  writeContent,
+} from '../../core/content.ts';
+import { has } from '../../core/tree.ts';
+import { chunkPages, chunksFrom, edgePages, STEP_CHUNKS } from './cells.ts';
 import { requireOffset, stampWrite, type WriteOptions } from './content.ts';
 import { Draft, loadFile } from './draft.ts';
 import { failure } from './failure.ts';
@@ -51,7 +59,7 @@ export function copyRange(
   }
   const copy: Copy = { from: fromInode, fromOffset, to: toInode, toOffset, bytes: length, fromSize };
   const record = draft.change(toInode);
-  const done = skipHole(draft, copy) || shareChunk(draft, record, copy) || copyPages(draft, record, copy);
+  const done = skipHole(draft, copy) || shareChunks(draft, record, copy) || copyPages(draft, record, copy);
   record.size = Math.max(record.size, toOffset + done);
   stampWrite(draft, record, options);
   draft.write();
@@ -78,25 +86,35 @@ function skipHole(draft: Draft, copy: Copy): number {
   return length;
 }
 
-/** Shares one whole chunk if that says the same as copying it; otherwise does nothing and says 0. */
-function shareChunk(draft: Draft, record: InodeRecord, copy: Copy): number {
+/** Shares a few whole chunks if that says the same as copying them; otherwise does nothing and says 0. */
+function shareChunks(draft: Draft, record: InodeRecord, copy: Copy): number {
   if (copy.fromOffset % CONTENT_BYTES !== 0 || copy.toOffset % CONTENT_BYTES !== 0) return 0;
-  const length = Math.min(copy.bytes, CONTENT_BYTES);
-  const isTail = copy.fromOffset + length === copy.fromSize && copy.toOffset + length >= record.size;
-  if (length < CONTENT_BYTES && !isTail) return 0;
   const { store, root } = draft.view;
-  const fromKey = contentKey(copy.from, chunkAt(copy.fromOffset));
-  const toKey = contentKey(copy.to, chunkAt(copy.toOffset));
-  const pages = chunkPages(draft.view, fromKey);
-  const pagesBefore = chunkPages(draft.view, toKey);
-  if (pages === 0) {
-    draft.remove(toKey);
-    draft.prepare({ purpose: 'free' });
-  } else {
-    draft.prepare({ shares: [fromKey], content: [{ key: toKey, from: 0, to: 0 }] });
-    copyContent(store, root, fromKey, toKey);
+  const fromKeys: Uint8Array[] = [];
+  const content: ContentRange[] = [];
+  let length = 0;
+  while (fromKeys.length < STEP_CHUNKS && length < copy.bytes) {
+    const part = Math.min(copy.bytes - length, CONTENT_BYTES);
+    const isTail = copy.fromOffset + length + part === copy.fromSize && copy.toOffset + length + part >= record.size;
+    if (part < CONTENT_BYTES && !isTail) break;
+    const fromKey = contentKey(copy.from, chunkAt(copy.fromOffset + length));
+    const key = contentKey(copy.to, chunkAt(copy.toOffset + length));
+    if (!has(store, root, fromKey)) {
+      if (length > 0) break;
+      record.pages -= chunkPages(draft.view, key);
+      draft.remove(key);
+      draft.prepare({ purpose: 'free' });
+      return part;
+    }
+    fromKeys.push(fromKey);
+    content.push({ key, from: 0, to: 0 });
+    length += part;
   }
-  record.pages += pages - pagesBefore;
+  if (length === 0) return 0;
+  draft.prepare({ shares: fromKeys, content });
+  for (const [at, fromKey] of fromKeys.entries()) {
+    record.pages += copyContent(store, root, fromKey, content[at]!.key);
+  }
   return length;
 }
 
