@@ -45,9 +45,12 @@ const advice: Readonly<Record<string, string>> = {
   EIO: 'the disk below has failed: save what can be read',
 };
 
-function withAdvice(message: string, code: string): string {
+function withAdvice(error: Error, code: string): string {
+  const { message } = error;
   const more = advice[code];
-  if (more === undefined || message.includes("'byre ")) return message;
+  // A full disk is no full pool.
+  const isHosts = code === 'ENOSPC' && (!isByreError(error) || message.includes('free space there'));
+  if (more === undefined || isHosts || message.includes("'byre ")) return message;
   return `${message} (${more})`;
 }
 
@@ -73,7 +76,7 @@ export function failureOf(error: unknown): Failure {
     return { message, status: Status.broken, code: 'INTERNAL', details: {} };
   }
   const details = isByreError(error) ? error.details : {};
-  const message = (code === 'LOCKED' ? lockedMessage(details) : undefined) ?? withAdvice(error.message, code);
+  const message = (code === 'LOCKED' ? lockedMessage(details) : undefined) ?? withAdvice(error, code);
   return { message, status: statusOf(code), code, details };
 }
 

@@ -1,12 +1,13 @@
 /** The program itself, in processes of its own: streams, signals, exit statuses, several at once, and a mount in between. */
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openPool } from '../../src/pool/open-pool.ts';
 import { scratch } from '../../tests/cli/command-line.ts';
 import { builtSources, needsMount } from '../../tests/mount/mounted.ts';
+import { needs } from '../../tests/needs.ts';
 
 const { directory: top, remove } = scratch();
 let program = '';
@@ -47,6 +48,16 @@ test('the version is that of the package', () => {
   writeFileSync(path.join(builtSources(), 'package.json'), manifest);
   expect(byre(['--version'])).toMatchObject({ status: 0, output: 'byre 1.2.3\n', error: '' });
   expect(byre(['-V'])).toMatchObject({ status: 0, output: 'byre 1.2.3\n' });
+});
+
+test('output that cannot be written is told, errors that cannot are not', {
+  ...needs(existsSync('/dev/full'), 'needs /dev/full'),
+}, () => {
+  const full = shell(
+    'byre help > /dev/full; echo $?; byre ls > /dev/full; echo $?; byre ls nope: 2> /dev/full; echo $?',
+  );
+  expect(full.output).toBe('4\n0\n3\n');
+  expect(full.error).toMatch(/^byre: standard output cannot be written: ENOSPC: no space left on device, write\n$/);
 });
 
 test('exit statuses', () => {

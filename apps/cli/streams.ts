@@ -3,6 +3,7 @@
  * Callers must not write to these descriptors by other means while a command runs. A reader that is slow holds the process up: that is wanted.
  */
 import { writeSync } from 'node:fs';
+import { CommandFailure, Status } from './session.ts';
 
 const PIPE_CLOSED = 141;
 const RETRY_MS = 2;
@@ -24,7 +25,11 @@ export function writeWhole(descriptor: 1 | 2, text: string | Uint8Array): void {
       // Whoever reads has had enough, as `head` has.
       if (code === 'EPIPE') process.exit(PIPE_CLOSED);
       // Somebody else has made the pipe a non-blocking one.
-      if (code !== 'EAGAIN') throw error;
+      if (code !== 'EAGAIN') {
+        // Where errors cannot be written, there is nowhere to say so.
+        if (descriptor === 2) return;
+        throw new CommandFailure(`standard output cannot be written: ${(error as Error).message}`, Status.refused);
+      }
       Atomics.wait(sleeper, 0, 0, RETRY_MS);
     }
   }
