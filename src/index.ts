@@ -3,6 +3,7 @@
  * It adds no behaviour of its own. Where there is no `node:fs`, as in browsers, use `byre/pool` with a device.
  */
 
+import type { Mounted, MountOptions } from '../apps/fuse/mount.ts';
 import type { KeyConflict } from './core/merge.ts';
 import {
   checkFiles,
@@ -43,6 +44,7 @@ import {
   transactionSync,
 } from './tables/index.ts';
 
+export type { Mounted, MountOptions } from '../apps/fuse/mount.ts';
 export type { KeyConflict } from './core/merge.ts';
 export { type ByreCode, ByreError, type ErrnoCode, type ErrorCode, isByreError } from './errors.ts';
 export {
@@ -143,9 +145,21 @@ interface Merges {
   mergeSync(options: MergeOptions): MergeReport;
 }
 
+interface Mounts {
+  /**
+   * Shows a branch, or every branch, as a directory, in which any program works (Linux, FUSE). This process serves it, and goes on
+   * using the pool: what it changes is seen there at once. It must not reach into the mount with synchronous calls, since it would
+   * wait for itself. To start a program with `cwd` there is such a call: spawn what `commandIn` of `byre/mount` gives. Mounts
+   * that a process of its own serves, which have none of these limits, are made by `mountBranch` of `byre/mount`. Throws UNSUPPORTED
+   * with what to install where no way of mounting works.
+   */
+  mount(directory: string, options?: MountOptions): Promise<Mounted>;
+}
+
 /** A pool whose branches have their faces. */
 export type Pool = Merges &
-  Checks & {
+  Checks &
+  Mounts & {
     readonly [Name in Exclude<keyof BarePool, keyof Merges | keyof Checks>]: BarePool[Name] extends (
       ...rest: infer Rest
     ) => infer Result
@@ -239,7 +253,14 @@ function dress(bare: BarePool): Pool {
     scrub: async (options) => examine(bare, await scrub(), options),
     scrubSync: (options) => examineSync(bare, scrubSync(), options),
   };
-  return Object.assign(bare, merges, checks) as unknown as Pool;
+  const mounts: Mounts = {
+    async mount(directory, options) {
+      // Loaded only by who mounts: it is for Linux.
+      const { mountPool } = await import('../apps/fuse/mount.ts');
+      return mountPool(bare, directory, options);
+    },
+  };
+  return Object.assign(bare, merges, checks, mounts) as unknown as Pool;
 }
 
 /** What the faces hold about a pool whose pages are sound: what is damaged below says nothing about them. */

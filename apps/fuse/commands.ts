@@ -10,10 +10,8 @@ export interface CommandsOptions {
   readonly poolPath: string;
   readonly runCommand: RunCommand | undefined;
   readonly say: (message: FromEngine) => void;
-  /** What others than the kernel have changed, for each slot that the kernel may know something of. */
-  readonly foreignChanges: () => Map<number, number>;
-  /** A command may have changed the branch in this slot. */
-  readonly changed: (slot: number) => void;
+  /** Resolves when the kernel knows of everything that has been changed so far. */
+  readonly settled: () => Promise<void>;
   /** The last command has ended. */
   readonly idle: () => void;
 }
@@ -80,7 +78,6 @@ export class Commands {
   private async run(message: Extract<ToEngine, { readonly kind: 'command' }>, running: Running): Promise<number> {
     const { pool, poolPath, runCommand, say } = this.options;
     if (runCommand === undefined) throw new Error('this process mounts the pool but takes no commands');
-    const before = this.options.foreignChanges();
     try {
       return await runCommand({
         request: message.request,
@@ -92,8 +89,7 @@ export class Commands {
         error: (bytes) => say({ kind: 'error', id: message.id, bytes }),
       } satisfies EngineCommand);
     } finally {
-      const after = this.options.foreignChanges();
-      for (const [slot, changes] of before) if (after.get(slot) !== changes) this.options.changed(slot);
+      await this.options.settled();
     }
   }
 

@@ -64,8 +64,7 @@ class Engine {
       poolPath,
       runCommand,
       say: (message) => this.say(message),
-      foreignChanges: () => this.world.foreignChanges(),
-      changed: (slot) => this.invalidator?.changed(slot, undefined),
+      settled: async () => this.invalidator?.settled(),
       idle: () => this.bell?.ring(),
     });
   }
@@ -82,9 +81,10 @@ class Engine {
     const bell = new Bell(descriptor, this.setup.directory, this.setup.bell);
     this.bell = bell;
     const notifier = new Notifier(descriptor);
-    this.invalidator = new Invalidator(this.server, (message) => notifier.send(message));
+    this.invalidator = new Invalidator(this.server, notifier);
     while (!this.quitting) {
-      const waits = this.committing || this.commands.running > 0;
+      const waits = this.committing || this.commands.running > 0 || notifier.isBusy;
+      if (notifier.isBusy) void notifier.settled().then(() => bell.ring());
       const until = (): boolean => {
         this.activity[0] = this.server.requests | 0;
         return this.woken || this.quitting;

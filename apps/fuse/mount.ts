@@ -83,7 +83,8 @@ export async function mountPool(pool: Pool, directory: string, options: MountOpt
     silentOpen: branch !== undefined,
   });
   const notifier = new Notifier(descriptor);
-  invalidator = new Invalidator(server, (message) => notifier.send(message));
+  const told = new Invalidator(server, notifier);
+  invalidator = told;
   answerLater(descriptor, server);
   if (mountedHere.size === 0) process.on('exit', unmountAtExit);
   mountedHere.add(attached.directory);
@@ -99,7 +100,7 @@ export async function mountPool(pool: Pool, directory: string, options: MountOpt
     directory: attached.directory,
     pid: process.pid,
     ended,
-    settled: () => notifier.settled(),
+    settled: () => told.settled(),
     async unmount(how = {}) {
       await detach(attached.directory, how);
       if (how.lazy !== true) await ended;

@@ -3,10 +3,14 @@
  * Operations must tell a change after they have written, and must not care whether anyone listens.
  */
 
-/** A name that appeared, vanished or now means something else; or content and attributes of an inode, whatever its names. */
+/**
+ * A name that appeared, vanished or now means something else; or content and attributes of an inode, whatever its names; or anything
+ * at all, told by those who change too much to tell of each.
+ */
 export type Change =
   | { readonly event: 'rename'; readonly parent: number; readonly name: Uint8Array; readonly inode: number }
-  | { readonly event: 'change'; readonly inode: number };
+  | { readonly event: 'change'; readonly inode: number }
+  | { readonly event: 'everything' };
 
 export type ChangeListener = (change: Change) => void;
 
@@ -26,4 +30,20 @@ export class Changes {
   changed(inode: number): void {
     for (const listener of this.#listeners) listener({ event: 'change', inode });
   }
+
+  everything(): void {
+    for (const listener of this.#listeners) listener({ event: 'everything' });
+  }
+}
+
+const byRoot = new WeakMap<object, Changes>();
+
+/** What happens to the files under a root, whoever asks: there is one for all. */
+export function changesOf(root: object): Changes {
+  let changes = byRoot.get(root);
+  if (changes === undefined) {
+    changes = new Changes();
+    byRoot.set(root, changes);
+  }
+  return changes;
 }

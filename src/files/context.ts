@@ -5,7 +5,7 @@
 import { ByreError } from '../errors.ts';
 import type { Branch } from '../pool/branch.ts';
 import { integerOf } from './arguments.ts';
-import { Changes } from './changes.ts';
+import { type Changes, changesOf } from './changes.ts';
 import { now } from './clock.ts';
 import { Descriptors } from './descriptor.ts';
 import { type OpenInodes, openInodesOf, releaseWhole } from './opened.ts';
@@ -31,18 +31,6 @@ export interface FilesOptions {
   /** Owner of what is made. Default: the process's user, or 0 where there are no users. */
   readonly uid?: number;
   readonly gid?: number;
-}
-
-/** What a branch's `Files` share, however many there are. */
-const changesOf = new WeakMap<object, Changes>();
-
-function sharedChanges(root: object): Changes {
-  let changes = changesOf.get(root);
-  if (changes === undefined) {
-    changes = new Changes();
-    changesOf.set(root, changes);
-  }
-  return changes;
 }
 
 const MAX_OWNER = 0xffff_fffe;
@@ -79,7 +67,7 @@ export class Context implements Runner {
       nextInode: () => branch.nextInode(),
     };
     this.opened = openInodesOf(branch.root);
-    this.changes = sharedChanges(branch.root);
+    this.changes = changesOf(branch.root);
     const { umask = 0o022, uid = user.uid, gid = user.gid, ...others } = options;
     const [unknown] = Object.keys(others);
     if (unknown !== undefined) throw new ByreError('BAD_ARGUMENT', `files have no option '${unknown}'`);

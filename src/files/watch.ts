@@ -57,8 +57,11 @@ function nameWithin(context: Context, watched: Watched, parent: number, name: Ui
   return concatenated(path, name);
 }
 
+/** What a watcher tells of: what says which file it is about. */
+type NamedChange = Exclude<Change, { readonly event: 'everything' }>;
+
 /** What a watcher says of a change. To be run inside an operation. */
-function toldOf(context: Context, watched: Watched, change: Change): Told[] {
+function toldOf(context: Context, watched: Watched, change: NamedChange): Told[] {
   const tell = (name: Uint8Array): Told => [change.event, shown(name, watched.encoding)];
   if (change.inode === watched.inode) return [tell(watched.name)];
   if (!watched.isDirectory) return [];
@@ -74,7 +77,7 @@ function follow(
   tell: (told: Told) => void,
   fail: (error: unknown) => void,
 ): () => void {
-  const waiting: Change[] = [];
+  const waiting: NamedChange[] = [];
   let busy = false;
   let ended = false;
   const work = async (): Promise<void> => {
@@ -86,6 +89,7 @@ function follow(
     busy = false;
   };
   const stop = context.changes.listen((change) => {
+    if (change.event === 'everything') return;
     waiting.push(change);
     if (busy) return;
     busy = true;

@@ -6,6 +6,7 @@
 import { statSync } from 'node:fs';
 import path from 'node:path';
 import { ByreError } from '../errors.ts';
+import { changesOf } from '../files/changes.ts';
 import { type HostBranch, presentTime, resolve, resolveDirectory, viewOf } from './branch.ts';
 import { type ImportReport, ImportState } from './import-state.ts';
 import { Importer } from './importer.ts';
@@ -94,12 +95,16 @@ function* steps(branch: HostBranch, directory: string, options: ImportOptions): 
   const { memory } = state;
   const from = top.hostPath;
   let last = Date.now();
-  for (const _ of new Importer(state).walk(top, stat)) {
-    if (options.onProgress !== undefined && Date.now() - last >= 50) {
-      options.onProgress(state.report);
-      last = Date.now();
+  try {
+    for (const _ of new Importer(state).walk(top, stat)) {
+      if (options.onProgress !== undefined && Date.now() - last >= 50) {
+        options.onProgress(state.report);
+        last = Date.now();
+      }
+      yield;
     }
-    yield;
+  } finally {
+    changesOf(branch.root).everything();
   }
   const note = options.keepNote === true ? origin?.snapshot : options.note;
   const { created, changed, renamed, removed, remembered } = state.report;

@@ -341,6 +341,8 @@ function* removeRecord(state: PoolState, branch: OpenBranch): Steps<void> {
     for (const root of rootsOf(record)) releaseRoot(store, root);
     store.reservedPages -= unclaimed(record.root);
     branch.gone = true;
+    branch.version++;
+    state.tell(record.root);
     state.stale.delete(branch);
     state.unnamed.delete(branch);
     if (branch.name !== undefined) state.open.delete(branch.name);

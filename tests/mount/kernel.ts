@@ -42,7 +42,10 @@ export class Kernel {
       silentOpen: branch !== undefined,
       ...options.server,
     });
-    invalidator = new Invalidator(this.server, (message) => this.messages.push(message));
+    invalidator = new Invalidator(this.server, {
+      send: (message) => this.messages.push(message),
+      settled: () => Promise.resolve(),
+    });
     const init = new Uint8Array(64);
     const view = new DataView(init.buffer);
     view.setUint32(0, 7, true);

@@ -39,7 +39,6 @@ const capability = new TextEncoder().encode('security.capability');
 export class BranchFiles implements FileSystem {
   /** True while this file system tells others of a change that the kernel asked for. */
   telling = false;
-  private ownChanges = 0;
   /** What a read found not resident. */
   private readonly absent: number[] = [];
   /** What a write leaves to be written to the device. */
@@ -62,17 +61,8 @@ export class BranchFiles implements FileSystem {
     return this.view.readOnly;
   }
 
-  /** Changes of the branch that did not come through here: if it is the same as before, nobody else has changed anything. */
-  foreignChanges(): number {
-    return this.view.root.changes - this.ownChanges;
-  }
-
   private run<T>(operation: () => T): T {
-    const { root } = this.view;
-    const before = root.changes;
-    const result = this.context.runSync(operation);
-    this.ownChanges += root.changes - before;
-    return result;
+    return this.context.runSync(operation);
   }
 
   /** Tells whoever watches the branch in this process that a name has changed. */

@@ -12,7 +12,8 @@ import { ROOT_INODE } from './filesystem.ts';
 const SNAPSHOTS_INODE = 2;
 /** Inodes from here on stand for branches: their slot plus this. */
 const FIRST_BRANCH_INODE = 16;
-const decoder = new TextDecoder();
+// A name may begin with what others take for a byte order mark.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
 const snapshotsName = '.snapshots';
 

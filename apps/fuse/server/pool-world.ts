@@ -17,13 +17,15 @@ import type { World } from './world.ts';
 const BLOCK_BYTES = 4096;
 
 /** What is changed by others than the kernel: one inode or name of a slot, or (undefined) all of it. */
-export type ForeignChange = (slot: number, change: Change | undefined) => void;
+export type ForeignChange = (slot: number, change: NamedChange | undefined) => void;
+export type NamedChange = Exclude<Change, { readonly event: 'everything' }>;
 
 interface Shown {
   readonly branch: Branch;
   readonly files: BranchFiles;
   version: number;
   readonly unlisten: () => void;
+  readonly unwatch: () => void;
 }
 
 export interface WorldOptions {
@@ -71,15 +73,6 @@ function claimRoot(files: BranchFiles): void {
   files.setAttributes(ROOT_INODE, { uid, gid: process.getegid?.() ?? 0 });
 }
 
-/** A dropped branch counts as changed, however often it is asked. */
-function foreignChangesOf({ branch, files }: Shown): number {
-  try {
-    return branch.version + files.foreignChanges();
-  } catch {
-    return Number.NaN;
-  }
-}
-
 export class PoolWorld implements World {
   readonly listsBranches: boolean;
   readonly readOnly: boolean;
@@ -112,9 +105,18 @@ export class PoolWorld implements World {
     context.performSync(() => undefined);
     if (!branch.readOnly) claimRoot(files);
     const unlisten = context.changes.listen((change) => {
-      if (!files.telling) this.options.onForeignChange(slot, change);
+      if (!files.telling) this.options.onForeignChange(slot, change.event === 'everything' ? undefined : change);
     });
-    return { branch, files, version: branch.version, unlisten };
+    const unwatch = branch.onChange(() => this.look(slot));
+    return { branch, files, version: branch.version, unlisten, unwatch };
+  }
+
+  /** A merge, a rollback, a transaction and the end of a branch tell nothing of what they change: all of it may be other. */
+  private look(slot: number): void {
+    const shown = this.slots[slot];
+    if (shown === undefined || shown.version === shown.branch.version) return;
+    shown.version = shown.branch.version;
+    this.options.onForeignChange(slot, undefined);
   }
 
   /** The slot of the branch with that id, kept for it from now on; 0 if there are too many. The branch is not opened. */
@@ -138,25 +140,11 @@ export class PoolWorld implements World {
 
   files(slot: number): FileSystem | undefined {
     if (slot === 0 && this.list !== undefined) return this.list;
-    const shown = this.slots[slot];
-    if (shown === undefined) return undefined;
-    if (shown.version !== shown.branch.version) {
-      shown.version = shown.branch.version;
-      this.options.onForeignChange(slot, undefined);
-    }
-    return shown.files;
+    return this.slots[slot]?.files;
   }
 
   slotBehind(inode: number): number {
     return this.list?.slotBehind(inode) ?? 0;
-  }
-
-  /** What others have done to each branch that has been shown, as a number that changes with every change. */
-  foreignChanges(): Map<number, number> {
-    const changes = new Map<number, number>();
-    for (const [slot, shown] of this.slots.entries())
-      if (shown !== undefined) changes.set(slot, foreignChangesOf(shown));
-    return changes;
   }
 
   commit(): Promise<void> | undefined {
@@ -167,6 +155,9 @@ export class PoolWorld implements World {
   }
 
   close(): void {
-    for (const shown of this.slots) shown?.unlisten();
+    for (const shown of this.slots) {
+      shown?.unlisten();
+      shown?.unwatch();
+    }
   }
 }

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { body, Kernel } from '../../../tests/mount/kernel.ts';
 import { errno } from '../codec/errno.ts';
 import { initFlag, operation } from '../codec/protocol.ts';
+import { Invalidator } from './invalidator.ts';
 import { nodeHighOf } from './nodes.ts';
 
 const decoder = new TextDecoder();
@@ -263,6 +264,15 @@ describe('all branches', () => {
     expect(kernel.ask(operation.mkdir, 1, body(8, [[0, 0o755]], 'new')).error).toBe(errno.EPERM);
   });
 
+  test('a name that begins with a byte order mark is found, and listed, as it is', () => {
+    const kernel = new Kernel();
+    kernel.pool.forkSync('main', '\u{feff}work');
+    expect(kernel.ask(operation.lookup, 1, body(0, [], '\u{feff}work')).error).toBe(0);
+    expect(kernel.ask(operation.lookup, 1, body(0, [], 'work')).error).toBe(errno.ENOENT);
+    const listed = kernel.ask(operation.readdir, 1, body(40, [[16, 4096]]));
+    expect(Buffer.from(listed.body).includes(Buffer.from('\u{feff}work'))).toBe(true);
+  });
+
   test('a fork appears at once; a dropped branch is stale', () => {
     const kernel = new Kernel();
     const absent = kernel.ask(operation.lookup, 1, body(0, [], 'late'));
@@ -277,15 +287,42 @@ describe('all branches', () => {
   });
 });
 
-test('a rollback makes the kernel forget what it knows', () => {
+test('a rollback makes the kernel forget what it knows', async () => {
   const kernel = new Kernel({ branch: 'main' });
   kernel.pool.snapshotSync('main', 'before');
   kernel.make(1, 'file');
   kernel.pool.rollbackSync('main', 'before');
   expect(kernel.ask(operation.lookup, 1, body(0, [], 'file')).view.getBigUint64(0, true)).toBe(0n);
+  // A branch tells of its changes in a microtask.
+  await Promise.resolve();
   const codes = kernel.messages.map((message) => new DataView(message.buffer).getInt32(4, true));
   expect(codes).toContain(8);
   expect(codes.filter((code) => code === 2).length).toBeGreaterThanOrEqual(2);
+});
+
+test('while the kernel is being told to forget all, it is told but once more, however much changes', async () => {
+  const kernel = new Kernel({ branch: 'main' });
+  const waiting: (() => void)[] = [];
+  let epochs = 0;
+  const invalidator = new Invalidator(kernel.server, {
+    send(message) {
+      if (new DataView(message.buffer).getInt32(4, true) === 8) epochs++;
+    },
+    settled: () => new Promise((resolve) => waiting.push(resolve)),
+  });
+  for (let index = 0; index < 50; index++) invalidator.changed(0, undefined);
+  expect(epochs).toBe(1);
+  let isSettled = false;
+  const settled = invalidator.settled().then(() => {
+    isSettled = true;
+  });
+  expect(isSettled).toBe(false);
+  while (!isSettled) {
+    for (const resolve of waiting.splice(0)) resolve();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await settled;
+  expect(epochs).toBe(2);
 });
 
 test('whatever arrives is answered, and the branch stays whole', () => {

@@ -36,6 +36,11 @@ export class Notifier {
     write(this.descriptor, message, 0, message.length, null, () => this.next());
   }
 
+  /** Messages are on their way: they need the event loop. */
+  get isBusy(): boolean {
+    return this.writing;
+  }
+
   /** Resolves when everything sent so far has been taken by the kernel. */
   settled(): Promise<void> {
     if (!this.writing) return Promise.resolve();
