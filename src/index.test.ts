@@ -37,3 +37,26 @@ test('a conflict leaves the branch as it was, says where it is, and can be decid
   expect(await main.files.promises.readFile('/a.txt', 'utf8')).toBe(lines({ 2: 'theirs' }));
   expect((await pool.check()).problems).toEqual([]);
 });
+
+test('scrub names the path to what is damaged, in every branch that has it', async () => {
+  const device = memoryDevice();
+  const pool = await openPool(device);
+  const main = await pool.branch('main');
+  const bytes = new Uint8Array(20_000).map((_, at) => at % 251);
+  await main.files.promises.mkdir('/some/where', { recursive: true });
+  await main.files.promises.writeFile('/some/where/large', bytes);
+  await pool.fork('main', 'fork');
+  await main.files.promises.unlink('/some/where/large');
+  await pool.commit();
+  expect((await pool.scrub()).problems).toEqual([]);
+  const target = new Uint8Array(device.bytes);
+  await device.perform({ kind: 'read', offset: 0, target });
+  const at = Buffer.from(target).indexOf(bytes.subarray(4096, 8192));
+  await device.perform({ kind: 'write', offset: at, pieces: [Uint8Array.of(0xff)] });
+  expect((await pool.check()).problems).toEqual([]);
+  const damage = { kind: 'damaged', page: Math.floor(at / 4096), branch: 'fork', path: '/some/where/large' };
+  expect((await pool.scrub()).problems).toMatchObject([damage]);
+  expect(pool.scrubSync().problems).toMatchObject([damage]);
+  expect(() => pool.branchSync('fork').files.readFileSync('/some/where/large')).toThrow(/damaged/);
+  await pool.close();
+});

@@ -4,8 +4,11 @@
  */
 import type { Branch } from '../pool/branch.ts';
 import { compareTrees, type FileChange } from './ops/compare.ts';
+import { describe } from './ops/describe.ts';
 import type { Job } from './ops/job.ts';
 import { type Problem, Verification } from './ops/verify.ts';
+import type { Tree } from './ops/view.ts';
+import { decodeUtf8 } from './platform.ts';
 import { drive, driveSync } from './task.ts';
 
 export type { FileChange } from './ops/compare.ts';
@@ -18,6 +21,17 @@ export function compareFiles(a: Branch, b: Branch): Promise<FileChange[]> {
 
 export function compareFilesSync(a: Branch, b: Branch): FileChange[] {
   return heldSync([a, b], ([before, after]) => driveSync(after!, compareTrees(before!, after!)));
+}
+
+/** The path of the file that a key is about; undefined if it is about something else. One operation. */
+export function pathOfKey(tree: Tree, key: Uint8Array): string | undefined {
+  const path = describe(tree, key)?.path;
+  return path && textOf(path);
+}
+
+/** For people: what is not UTF-8 is shown by U+FFFD. */
+export function textOf(path: readonly Uint8Array[]): string {
+  return `/${path.map(decodeUtf8).join('/')}`;
 }
 
 /** What contradicts itself among the files of a branch; nothing, unless byre has a fault or the pool was damaged. */

@@ -5,6 +5,7 @@
  */
 import type { KeyConflict } from '../core/merge.ts';
 import type { MergedState, Settle } from '../pool/merge.ts';
+import { textOf } from './examine.ts';
 import { isFileConflict, settleFiles } from './merge.ts';
 import { describe } from './ops/describe.ts';
 import { parseKey } from './ops/keys.ts';
@@ -37,10 +38,4 @@ export function show({ store, ours, theirs }: MergedState, conflict: KeyConflict
   const kind = isFileConflict(conflict) ? { conflict: conflict.file.kind } : {};
   const names = isFileConflict(conflict) ? conflict.file.path : path;
   return { path: names && textOf(names), part: found.part, ...kind };
-}
-
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-
-function textOf(path: readonly Uint8Array[]): string {
-  return `/${path.map((name) => decoder.decode(name)).join('/')}`;
 }

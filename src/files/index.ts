@@ -13,6 +13,8 @@ export {
   compareFilesSync,
   type FileChange,
   type FilesProblem,
+  pathOfKey,
+  textOf,
 } from './examine.ts';
 export { createFiles, type Files, type FilesPromises, filesOf, type WatchOptions } from './files.ts';
 export type { FileHandle } from './handle.ts';
