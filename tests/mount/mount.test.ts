@@ -233,7 +233,10 @@ describe('a mount process', needsMount, () => {
       const script = `
         const { openPoolSync } = await import('${built}/src/pool/open-pool.js');
         const { startMountProcess } = await import('${built}/apps/fuse/mount.js');
-        openPoolSync('${home}/pool').closeSync();
+        const { filesOf } = await import('${built}/src/files/index.js');
+        const pool = openPoolSync('${home}/pool');
+        filesOf(pool.branchSync('main')).writeFileSync('/made by the API', '');
+        pool.closeSync();
         const mounted = await startMountProcess({ poolPath: '${home}/pool', directory: '${home}/mount', branch: 'main' });
         const { writeFile, readFile } = await import('node:fs/promises');
         try {

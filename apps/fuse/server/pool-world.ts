@@ -6,6 +6,7 @@ import { statfsSync } from 'node:fs';
 import path from 'node:path';
 import type { Change } from '../../../src/files/changes.ts';
 import { Context } from '../../../src/files/context.ts';
+import { HostMemory } from '../../../src/host/memory.ts';
 import type { Branch } from '../../../src/pool/branch.ts';
 import type { Pool } from '../../../src/pool/pool.ts';
 import { BranchFiles } from './branch-files.ts';
@@ -65,12 +66,17 @@ function roomOfBranch(branch: Branch): StatfsNumbers {
   return { ...room, blocks, freeBlocks, availableBlocks: freeBlocks };
 }
 
-/** The root directory of a branch in which nothing was ever made is nobody's: who mounts it first gets it. */
-function claimRoot(files: BranchFiles): void {
-  const uid = process.geteuid?.() ?? 0;
-  const { birthTime, changeTime } = files.getAttributes(ROOT_INODE);
-  if (uid === 0 || birthTime.seconds !== 0 || changeTime.seconds !== 0) return;
-  files.setAttributes(ROOT_INODE, { uid, gid: process.getegid?.() ?? 0 });
+/**
+ * The root directory of a branch is nobody's, which is stored as the superuser's, until it is given to somebody or imported: who
+ * mounts it first gets it, or could make nothing there.
+ */
+function claimRoot(context: Context, files: BranchFiles): void {
+  const owner = process.geteuid?.() ?? 0;
+  const { uid, gid, birthTime } = files.getAttributes(ROOT_INODE);
+  if (owner === 0 || uid !== 0 || gid !== 0 || birthTime.seconds !== 0) return;
+  const memory = new HostMemory(context.view, (operation) => context.runSync(operation));
+  if (memory.origin(ROOT_INODE) !== undefined) return;
+  files.setAttributes(ROOT_INODE, { uid: owner, gid: process.getegid?.() ?? 0 });
 }
 
 export class PoolWorld implements World {
@@ -103,7 +109,7 @@ export class PoolWorld implements World {
     const files = new BranchFiles(context, () => roomOfBranch(branch));
     // Sweeps what an earlier life of the branch left without names.
     context.performSync(() => undefined);
-    if (!branch.readOnly) claimRoot(files);
+    if (!branch.readOnly) claimRoot(context, files);
     const unlisten = context.changes.listen((change) => {
       if (!files.telling) this.options.onForeignChange(slot, change.event === 'everything' ? undefined : change);
     });
