@@ -1,10 +1,14 @@
 /** Files of a branch on the command line: put, ls, cat, stat, rm, diff. */
-import { writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { filesOf } from '../../src/files/index.ts';
 import { openPool } from '../../src/pool/open-pool.ts';
 import { commandLines } from '../../tests/cli/pools.ts';
+import { needs } from '../../tests/needs.ts';
+
+const hasPatch = spawnSync('patch', ['--version']).status === 0;
 
 const { byre, directory, done, json, poolPath } = commandLines();
 
@@ -12,11 +16,16 @@ describe('files', () => {
   test('are listed however deep they lie, and however many there are', async () => {
     const pool = await openPool(poolPath());
     const files = filesOf(await pool.branch('main'));
-    files.mkdirSync('/d'.repeat(3_000), { recursive: true });
+    files.mkdirSync('/d');
+    for (let level = 1; level < 5_000; level++) {
+      files.mkdirSync('/above');
+      files.renameSync('/d', '/above/d');
+      files.renameSync('/above', '/d');
+    }
     for (let n = 0; n < 600; n++) files.mkdirSync(`/many/${n}/below`, { recursive: true });
     const expected = files.readdirSync('/many', { recursive: true }).sort();
     await pool.close();
-    expect((await done(['ls', '-R', ':/d'])).split('\n')).toHaveLength(3_000);
+    expect((await done(['ls', '-R', ':/d'])).split('\n')).toHaveLength(5_000);
     expect((await done(['ls', '-R', ':/many'])).trim().split('\n').sort()).toEqual(expected);
   });
 
@@ -136,6 +145,8 @@ describe('files', () => {
     expect((await byre(['diff', '-t', 'w:/new'])).output).toBe('a/new and b/new differ\n');
     const coloured = await byre(['diff', '-t', 'w:/docs/a'], { columns: 80 });
     expect(coloured.output).toContain('\x1b[31m-two\x1b[0m\n\x1b[32m+zwei\x1b[0m\n');
+    const { text } = JSON.parse((await byre(['diff', '-t', 'w:/docs', '--json'])).output);
+    expect(text).toBe('--- a/docs/a\n+++ b/docs/a\n@@ -1,3 +1,3 @@\n one\n-two\n+zwei\n three\n');
     const { changes } = JSON.parse((await byre(['diff', 'w', '--json'])).output);
     expect(changes.map(({ kind, path: name }: { kind: string; path: string }) => `${kind} ${name}`)).toEqual([
       'changed docs/a',
@@ -149,6 +160,36 @@ describe('files', () => {
     expect((await byre(['diff', '--since-fork', 'main'])).error).toMatch(/was not forked/);
     expect((await byre(['diff', 'main:/a', 'w:/b'])).status).toBe(2);
   });
+});
+
+test('texts that differ can be patched, whatever the names and the bytes', {
+  ...needs(hasPatch, 'needs patch'),
+}, async () => {
+  const names = [
+    'a b',
+    'new\nline',
+    'tab\there',
+    'quo"te',
+    'back\\slash',
+    'é',
+    '\ufeffmark',
+    Buffer.from([0x66, 0xff]),
+  ];
+  const pool = await openPool(poolPath());
+  const files = filesOf(await pool.branch('main'));
+  const at = (name: string | Buffer) => Buffer.concat([Buffer.from('/'), Buffer.from(name)]);
+  for (const name of names) files.writeFileSync(at(name), '\ufeffone\r\ntwo\n');
+  const fork = filesOf(await pool.fork('main', 'w'));
+  for (const name of names) fork.writeFileSync(at(name), Buffer.from([0x6f, 0xe9, 0x0a]));
+  await pool.close();
+  const { bytes } = await byre(['diff', '--text', 'w']);
+  const target = path.join(directory(), 'patched');
+  mkdirSync(target);
+  const here = (name: string | Buffer) => Buffer.concat([Buffer.from(target), at(name)]);
+  for (const name of names) writeFileSync(here(name), '\ufeffone\r\ntwo\n');
+  const patched = spawnSync('patch', ['-p1', '--binary'], { cwd: target, input: bytes });
+  expect([patched.status, patched.stderr.toString()]).toEqual([0, '']);
+  for (const name of names) expect(readFileSync(here(name))).toEqual(Buffer.from([0x6f, 0xe9, 0x0a]));
 });
 
 test('rows that differ are told', async () => {

@@ -5,7 +5,7 @@ import { getAttributes } from '../../src/files/ops/attributes.ts';
 import { read } from '../../src/files/ops/content.ts';
 import { unifiedDiff } from '../../src/files/text.ts';
 import type { FileChange } from '../../src/host/changes.ts';
-import { showName } from '../../src/host/names.ts';
+import { type ByteString, byteString, showName } from '../../src/host/names.ts';
 import type { Branch } from '../../src/pool/branch.ts';
 import type { Pool } from '../../src/pool/pool.ts';
 
@@ -24,6 +24,16 @@ function contentOf(branch: Branch, inode: number): Uint8Array | undefined {
     at += length;
   }
   return bytes;
+}
+
+const quoted: Readonly<Record<string, string>> = { '\n': '\\n', '\t': '\\t', '\r': '\\r', '"': '\\"', '\\': '\\\\' };
+
+/** As `diff` and git write names and `patch` reads them: quoted, if they are not plain text; ended by a tab, if they have spaces. */
+function headerName(path: ByteString): string {
+  const text = showName(path);
+  if (byteString(text) === path && !text.includes('"')) return text.includes(' ') ? `${text}\t` : text;
+  const octal = (byte: string) => `\\${byte.charCodeAt(0).toString(8).padStart(3, '0')}`;
+  return `"${path.replace(/[^ !#-[\]-~]/g, (byte) => quoted[byte] ?? octal(byte))}"`;
 }
 
 /** Writes the difference of every file whose content changed. */
@@ -49,8 +59,8 @@ export function showTextOf(
     const was = kind === 'added' ? NOTHING : contentOf(old, inodeBefore);
     const is = kind === 'removed' ? NOTHING : contentOf(fresh, inode);
     const text = was === undefined || is === undefined ? undefined : unifiedDiff(was, is);
-    const [a, b] = [`a/${showName(from ?? path)}`, `b/${showName(path)}`];
-    if (text === undefined) write(`${a} and ${b} differ\n`);
+    const [a, b] = [headerName(`a/${from ?? path}`), headerName(`b/${path}`)];
+    if (text === undefined) write(`${a.trimEnd()} and ${b.trimEnd()} differ\n`);
     else if (text.length > 0) {
       write(`--- ${kind === 'added' ? '/dev/null' : a}\n+++ ${kind === 'removed' ? '/dev/null' : b}\n`);
       write(text);

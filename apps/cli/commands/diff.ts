@@ -38,6 +38,12 @@ function writeText(session: Session, before: Branch, after: Branch, changes: Cha
   });
 }
 
+function wholeText(before: Branch, after: Branch, changes: Changes): string {
+  const pieces: Uint8Array[] = [];
+  showTextOf(before, after, changes, (text) => pieces.push(typeof text === 'string' ? Buffer.from(text) : text));
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Buffer.concat(pieces));
+}
+
 function write(session: Session, before: Branch, after: Branch, changes: Changes, rows: readonly TableChanges[]): void {
   const { text, summary, names, null: zero } = session.values;
   const shown = changes.filter((change) => !isQuiet(change));
@@ -74,7 +80,8 @@ async function run(session: Session): Promise<number> {
       const rows = path === undefined ? await compareRows(before, after) : [];
       if (session.json) {
         const states = { from: sinceFork ? null : from, to: name, path: path ?? '/' };
-        writeJson(session, { ...states, changes: changesAsJson(changes), rows: rowsAsJson(rows) });
+        const text = session.values.text === true ? { text: wholeText(before, after, changes) } : {};
+        writeJson(session, { ...states, changes: changesAsJson(changes), rows: rowsAsJson(rows), ...text });
       } else write(session, before, after, changes, rows);
       return changes.every(isQuiet) && rows.length === 0 ? Status.ok : Status.no;
     }),
