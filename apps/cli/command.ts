@@ -26,8 +26,8 @@ export interface Command {
   readonly options?: OptionSpecs;
   /** Command lines as they are typed, and what each does. */
   readonly examples: readonly (readonly [line: string, does: string])[];
-  /** Reads standard input; others must not. `answers`: only to ask, and only from a terminal. */
-  readonly input?: 'data' | 'answers';
+  /** Reads standard input; others must not, but to ask. */
+  readonly input?: 'data';
   /** What follows `--`, or from the first word that is no option, is another program's command line: `session.rest`. */
   readonly takesCommand?: boolean;
   readonly run: Run;

@@ -9,7 +9,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 import type { Command } from './command.ts';
 import type { World } from './dispatch.ts';
-import type { RemoteRequest } from './served.ts';
+import type { Job, JobEnded } from './job.ts';
+import type { RemoteCall, RemoteRequest } from './served.ts';
 import { abortable, writeWhole } from './streams.ts';
 
 const INTERRUPTED = 130;
@@ -51,7 +52,7 @@ function signal(): AbortSignal {
 
 /** Standard input, opened by the first who reads it; empty for commands that have no use for it. */
 async function* inputOf(command: Command | undefined): AsyncGenerator<Uint8Array> {
-  if (command?.input === undefined || (command.input === 'answers' && !isTerminal.input)) return;
+  if (command?.input === undefined) return;
   yield* abortable(process.stdin, signal());
 }
 
@@ -83,6 +84,16 @@ async function askTerminal(question: string): Promise<string | undefined> {
   return answer === undefined || answer.done === true ? undefined : answer.value;
 }
 
+async function execute(job: Job): Promise<JobEnded> {
+  const { runJob } = await import('./job.ts');
+  return await runJob(job, process.env);
+}
+
+/** What a command that another process runs for us needs of this one. */
+function answerCall(call: RemoteCall): Promise<unknown> {
+  return 'run' in call ? execute(call.run) : askTerminal(call.ask);
+}
+
 /** The world for `args`, the command line as it was typed. */
 export function localWorld(command: Command | undefined, args: readonly string[]): World {
   const directory = process.cwd();
@@ -102,7 +113,7 @@ export function localWorld(command: Command | undefined, args: readonly string[]
       return interruption?.signal.aborted === true;
     },
     given: undefined,
-    async handOver(poolPath) {
+    async handOver(poolPath, left) {
       // Cheap to see, so that who does not need them need not load the means.
       if (!existsSync(`${poolPath}.sock`)) return undefined;
       const { ask } = await import('../fuse/control.ts');
@@ -114,19 +125,33 @@ export function localWorld(command: Command | undefined, args: readonly string[]
         interactive,
         progress: isTerminal.error,
         acknowledges: true,
+        pid: process.pid,
+        ...(left === undefined ? {} : { left }),
       };
       const { Acknowledgements } = await import('./flow.ts');
       const flow = new Acknowledgements();
-      return await ask(poolPath, request, {
+      let answering: Promise<unknown> = Promise.resolve();
+      const status = ask(poolPath, request, {
         input: command?.input === undefined ? flow.pieces() : inputOf(command),
         output: (bytes) => {
           writeWhole(1, bytes);
           flow.took(bytes.length);
         },
         error: (bytes) => writeWhole(2, bytes),
+        answer: (call) => {
+          answering = answerCall(call as RemoteCall);
+          return answering;
+        },
         signal: signal(),
       });
+      try {
+        return await status;
+      } finally {
+        // A program of the user's goes on even if the other process has gone.
+        await answering.catch(() => {});
+      }
     },
+    execute,
     write: (bytes) => writeWhole(1, bytes),
     drained: () => turn(undefined, { signal: signal() }),
     say: (line) => {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { filesOf } from '../../src/files/index.ts';
 import { openPool } from '../../src/pool/open-pool.ts';
-import { ask, type RunOptions } from '../../tests/cli/command-line.ts';
+import { ask, asked, type RunOptions } from '../../tests/cli/command-line.ts';
 import { commandLines } from '../../tests/cli/pools.ts';
 import { Acknowledgements } from './flow.ts';
 import { runCommand } from './served.ts';
@@ -14,18 +14,18 @@ const { directory, done, poolPath } = commandLines();
 describe('asked by another process', () => {
   test('commands use its directory, its environment and the open pool', async () => {
     const pool = await openPool(poolPath(), { create: false });
-    const asked = (args: string[], options: Partial<RunOptions> = {}) =>
+    const told = (args: string[], options: Partial<RunOptions> = {}) =>
       ask(pool, poolPath(), args, { directory: directory(), ...options });
-    expect(await asked(['put', 'main:/f'], { input: 'text' })).toMatchObject({ status: 0, error: '' });
+    expect(await told(['put', 'main:/f'], { input: 'text' })).toMatchObject({ status: 0, error: '' });
     expect(pool.dirty).toBe(false);
     writeFileSync(path.join(directory(), 'local'), 'local');
-    expect(await asked(['put', 'local', ':/'])).toMatchObject({ status: 0, error: '' });
-    expect(await asked(['ls'])).toMatchObject({ status: 0, output: 'f\nlocal\n' });
-    expect(await asked(['cat', ':/none'])).toMatchObject({ status: 3 });
-    expect(await asked(['drop', 'main'])).toMatchObject({ status: 4 });
-    expect(await asked(['nonsense'])).toMatchObject({ status: 2 });
-    expect(await asked(['check'])).toMatchObject({ status: 0 });
-    expect(await asked(['help', 'ls'])).toMatchObject({ status: 0 });
+    expect(await told(['put', 'local', ':/'])).toMatchObject({ status: 0, error: '' });
+    expect(await told(['ls'])).toMatchObject({ status: 0, output: 'f\nlocal\n' });
+    expect(await told(['cat', ':/none'])).toMatchObject({ status: 3 });
+    expect(await told(['drop', 'main'])).toMatchObject({ status: 4 });
+    expect(await told(['nonsense'])).toMatchObject({ status: 2 });
+    expect(await told(['check'])).toMatchObject({ status: 0 });
+    expect(await told(['help', 'ls'])).toMatchObject({ status: 0 });
     await pool.close();
     expect(await done(['cat', ':/local'])).toBe('local');
   });
@@ -38,15 +38,8 @@ describe('asked by another process', () => {
       files.writeFileSync('/other', 'written meanwhile');
       yield Buffer.from('second');
     };
-    const status = await runCommand({
-      request: { arguments: ['put', ':/f', '--mode=640'], directory: directory(), environment: {} },
-      pool,
-      poolPath: poolPath(),
-      input: slow(),
-      signal: new AbortController().signal,
-      output: () => {},
-      error: () => {},
-    });
+    const request = { arguments: ['put', ':/f', '--mode=640'], directory: directory(), environment: {} };
+    const status = await runCommand(asked(pool, poolPath(), request, { input: slow() }));
     expect(status).toBe(0);
     expect(files.readFileSync('/f', 'utf8')).toBe('first second');
     expect(files.statSync('/f').mode & 0o777).toBe(0o640);
@@ -59,25 +52,23 @@ describe('asked by another process', () => {
     await done(['fork', 'w']);
     await done(['put', 'w:/f'], { input: 'y' });
     const pool = await openPool(poolPath(), { create: false });
-    let said = '';
-    const drop = (input: string) =>
-      runCommand({
-        request: Object.assign({ arguments: ['drop', 'w'], directory: '/', environment: {} }, { interactive: true }),
-        pool,
-        poolPath: poolPath(),
-        input: (async function* () {
-          for (const letter of input) yield Buffer.from(letter);
-        })(),
-        signal: new AbortController().signal,
-        output: () => {},
-        error: (bytes) => {
-          said += Buffer.from(bytes);
-        },
-      });
-    expect(await drop('no\n')).toBe(4);
-    expect(said).toMatch(/^No other branch or snapshot is as w is: .* Drop it\? \[y\/N\] byre: nothing was done\n$/);
-    expect(await drop('')).toBe(4);
-    expect(await drop('yes\n')).toBe(0);
+    const questions: unknown[] = [];
+    const request = Object.assign({ arguments: ['drop', 'w'], directory: '/', environment: {} }, { interactive: true });
+    const drop = (answer: string | null) =>
+      runCommand(
+        asked(pool, poolPath(), request, {
+          call: async (question) => {
+            questions.push(question);
+            return answer;
+          },
+        }),
+      );
+    expect(await drop('no')).toBe(4);
+    expect(questions).toEqual([
+      { ask: expect.stringMatching(/^No other branch or snapshot is as w is: .* Drop it\? \[y\/N\] $/) },
+    ]);
+    expect(await drop(null)).toBe(4);
+    expect(await drop('yes')).toBe(0);
     await pool.close();
     expect(await done(['branches', '-1'])).toBe('main\n');
   });
@@ -90,18 +81,15 @@ describe('asked by another process', () => {
     let taken = 0;
     let most = 0;
     const request = { arguments: ['cat', ':/big'], directory: directory(), environment: {}, acknowledges: true };
-    const status = runCommand({
-      request,
-      pool,
-      poolPath: poolPath(),
-      input: acknowledgements.pieces(),
-      signal: new AbortController().signal,
-      output: (bytes) => {
-        sent += bytes.length;
-        most = Math.max(most, sent - taken);
-      },
-      error: () => {},
-    });
+    const status = runCommand(
+      asked(pool, poolPath(), request, {
+        input: acknowledgements.pieces(),
+        output: (bytes) => {
+          sent += bytes.length;
+          most = Math.max(most, sent - taken);
+        },
+      }),
+    );
     const slow = setInterval(() => {
       const some = Math.min(sent - taken, 3 << 20);
       taken += some;
@@ -117,18 +105,12 @@ describe('asked by another process', () => {
   test('a command whose asker goes away ends', async () => {
     const pool = await openPool(poolPath(), { create: false });
     const abort = new AbortController();
-    const status = runCommand({
-      request: { arguments: ['put', ':/f'], directory: directory(), environment: {} },
-      pool,
-      poolPath: poolPath(),
-      input: (async function* () {
-        yield Buffer.from('half');
-        await new Promise(() => {});
-      })(),
-      signal: abort.signal,
-      output: () => {},
-      error: () => {},
-    });
+    const half = async function* () {
+      yield Buffer.from('half');
+      await new Promise(() => {});
+    };
+    const request = { arguments: ['put', ':/f'], directory: directory(), environment: {} };
+    const status = runCommand(asked(pool, poolPath(), request, { input: half(), signal: abort.signal }));
     setTimeout(() => abort.abort(), 50);
     expect(await status).toBe(130);
     await pool.close();

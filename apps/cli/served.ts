@@ -9,6 +9,8 @@ import type { EngineCommand } from '../fuse/setup.ts';
 import type { Command } from './command.ts';
 import { runLine, type World } from './dispatch.ts';
 import { Flow } from './flow.ts';
+import type { Job, JobEnded } from './job.ts';
+import type { Given, Left } from './session.ts';
 import { abortable } from './streams.ts';
 
 /** What this program's own requests say besides. */
@@ -19,21 +21,35 @@ export interface RemoteRequest extends CommandRequest {
   readonly progress?: boolean;
   /** Whoever asks tells what output it has taken, unless the command has input. */
   readonly acknowledges?: boolean;
+  /** The process that asks. */
+  readonly pid?: number;
+  readonly left?: Left;
 }
+
+/** What a command asks of the process that was typed. */
+export type RemoteCall = { readonly ask: string } | { readonly run: Job };
 
 const encoder = new TextEncoder();
 
-/** The next line of the input; undefined at its end. */
-async function readLine(input: AsyncIterable<Uint8Array>): Promise<string | undefined> {
-  const decoder = new TextDecoder();
-  let line = '';
-  // Not `for await`: leaving that would end the input, and there may be more questions.
-  for (const pieces = input[Symbol.asyncIterator](); ; ) {
-    const { done, value } = await pieces.next();
-    if (done === true) return line === '' ? undefined : line;
-    line += decoder.decode(value, { stream: true });
-    if (line.includes('\n')) return line.slice(0, line.indexOf('\n'));
+/** An answer of the user's; undefined if there is none, or nobody to give it any more. */
+async function answer(call: EngineCommand, question: string): Promise<string | undefined> {
+  try {
+    const given = await call.call({ ask: question } satisfies RemoteCall);
+    return typeof given === 'string' ? given : undefined;
+  } catch {
+    return undefined;
   }
+}
+
+function givenOf({ pool, poolPath, mount }: EngineCommand, { pid, left }: RemoteRequest): Given {
+  const { branch, directory } = mount;
+  return {
+    pool,
+    poolPath,
+    mount: branch === undefined ? { directory, pid: process.pid } : undefined,
+    asker: pid ?? process.pid,
+    left,
+  };
 }
 
 function worldOf(call: EngineCommand, command: Command | undefined): World {
@@ -60,8 +76,9 @@ function worldOf(call: EngineCommand, command: Command | undefined): World {
     get isInterrupted() {
       return call.signal.aborted;
     },
-    given: { pool: call.pool, poolPath: call.poolPath },
+    given: givenOf(call, request),
     handOver: async () => undefined,
+    execute: async (job) => (await call.call({ run: job } satisfies RemoteCall)) as JobEnded,
     write: (text) => {
       const bytes = typeof text === 'string' ? encoder.encode(text) : text;
       call.output(bytes);
@@ -77,15 +94,15 @@ function worldOf(call: EngineCommand, command: Command | undefined): World {
     },
     progress,
     async ask(question) {
-      if (!interactive) return undefined;
-      error(question);
-      return await readLine(input);
+      return interactive ? await answer(call, question) : undefined;
     },
     path: (typed) => path.resolve(directory, typed),
   };
 }
 
-/** Runs a command line on the pool that this process has open. */
-export function runCommand(call: EngineCommand): Promise<number> {
-  return runLine(call.request.arguments, (command) => worldOf(call, command));
+/** Runs a command line on the pool that this process has open. What it has done is committed when it has ended. */
+export async function runCommand(call: EngineCommand): Promise<number> {
+  const status = await runLine(call.request.arguments, (command) => worldOf(call, command));
+  if (call.pool.dirty && !call.pool.readOnly) await call.pool.commit();
+  return status;
 }

@@ -4,9 +4,30 @@
  * Commands must not touch `process`, must resolve paths with `path`, and must leave the pool they are given open.
  */
 import type { Pool } from '../../src/pool/pool.ts';
+import type { Ended } from './child.ts';
+import type { Job, JobEnded } from './job.ts';
 
 /** Option values as `parseArgs` gives them. */
 export type Values = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
+
+/** What a command is given by the process that runs it for another. */
+export interface Given {
+  readonly pool: Pool;
+  readonly poolPath: string;
+  /** Where all branches are mounted, by which process; undefined if only one is. */
+  readonly mount: { readonly directory: string; readonly pid: number } | undefined;
+  /** The process that asks. */
+  readonly asker: number;
+  readonly left: Left | undefined;
+}
+
+/** A trial that was begun by the process that asks, when nobody held the pool, and is to be ended by the one that does now. */
+export interface Left {
+  readonly branch: string;
+  /** The own directory of its workspace. */
+  readonly own: string;
+  readonly ended: Ended;
+}
 
 export interface Session {
   readonly values: Values;
@@ -26,9 +47,14 @@ export interface Session {
   /** Whether it is aborted, for whoever promises nothing. */
   readonly isInterrupted: boolean;
   /** Set inside a process that has the pool open already. */
-  readonly given: { readonly pool: Pool; readonly poolPath: string } | undefined;
-  /** Has another process that holds the pool run this command; undefined if none takes commands. For `pool.ts` alone. */
-  handOver(poolPath: string): Promise<number | undefined>;
+  readonly given: Given | undefined;
+  /**
+   * Has another process that holds the pool run this command, or what is left of it; undefined if none takes commands.
+   * For `pool.ts` and `trials.ts` alone.
+   */
+  handOver(poolPath: string, left?: Left): Promise<number | undefined>;
+  /** Runs a command of the user's with the terminal, in the process that was typed. */
+  execute(job: Job): Promise<JobEnded>;
   /** Whether anything has been written. */
   readonly wrote: boolean;
   write(bytes: string | Uint8Array): void;

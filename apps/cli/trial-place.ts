@@ -10,7 +10,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 export function stateDirectory(environment: Environment): string {
   const state = environment.XDG_STATE_HOME;
-  const base = state !== undefined && path.isAbsolute(state) ? state : path.join(os.homedir(), '.local', 'state');
+  const user = environment.HOME || os.homedir();
+  const base = state !== undefined && path.isAbsolute(state) ? state : path.join(user, '.local', 'state');
   return path.join(base, 'byre');
 }
 

@@ -1,8 +1,9 @@
 /**
- * What `byre try` and `byre apply` have in common: the pool of a real directory, and deciding about changes.
- * Callers must be the process that the user started: programs and terminals belong to it.
+ * What `byre try` and `byre apply` have in common: the pool of a real directory, journals, and applying.
+ * Callers must do all that they do with a pool within `withTrialPool`: it may be another process that has it.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, realpathSync } from 'node:fs';
+import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isByreError } from '../../src/errors.ts';
@@ -13,8 +14,9 @@ import { byteString, bytesOfName, showName } from '../../src/host/names.ts';
 import { trialOf } from '../../src/host/trial.ts';
 import { openPoolSync } from '../../src/pool/open-pool.ts';
 import type { Pool } from '../../src/pool/pool.ts';
-import { nearestPool, pathOf, poolFileAt } from './pools.ts';
-import { refused, type Session } from './session.ts';
+import { HandedOver } from './failure.ts';
+import { nearestPool, pathOf, poolFileAt, realPathOf } from './pools.ts';
+import { type Left, refused, type Session } from './session.ts';
 import { jsonName } from './shown.ts';
 import { trialDirectory } from './trial-place.ts';
 
@@ -26,27 +28,66 @@ export interface TrialPlace {
   readonly poolPath: string;
 }
 
-export function trialPlace(session: Session, root: string): TrialPlace {
+/** The place of the present directory; `poolNamed` is a pool that was typed but not as an option. */
+export async function trialPlace(session: Session, poolNamed?: string): Promise<TrialPlace> {
+  const { given } = session;
+  // A process that serves a mount must not wait for itself.
+  const root =
+    given === undefined
+      ? realpathSync(session.directory)
+      : await realpath(await realPathOf(session, session.directory));
   const home = trialDirectory(root, session.environment);
-  const named = session.values.pool ?? session.environment.BYRE_POOL;
-  const given = typeof named === 'string' && named !== '' ? poolFileAt(pathOf(session, named)) : nearestPool(root);
-  return { root, home, poolPath: given ?? path.join(home, 'pool.byre') };
+  if (given !== undefined) return { root, home, poolPath: given.poolPath };
+  const named = poolNamed ?? session.values.pool ?? session.environment.BYRE_POOL;
+  const found = typeof named === 'string' && named !== '' ? poolFileAt(pathOf(session, named)) : nearestPool(root);
+  return { root, home, poolPath: found ?? path.join(home, 'pool.byre') };
 }
 
-/** Opens the pool for writing, waiting for another writer as long as `--wait` says. */
-export async function openTrialPool(session: Session, { home, poolPath }: TrialPlace): Promise<Pool> {
-  mkdirSync(home, { recursive: true, mode: 0o700 });
-  const seconds = Number(session.values.wait ?? 10);
-  const until = Date.now() + seconds * 1000;
-  for (;;) {
+/** Calls `attempt` until it does not find the pool locked, as long as `--wait` says. */
+export async function patiently<T>(session: Session, attempt: () => Promise<T>): Promise<T> {
+  const until = Date.now() + Number(session.values.wait ?? 10) * 1000;
+  for (let pause = 5; ; pause = Math.min(2 * pause, 50)) {
     try {
-      return openPoolSync(poolPath, { commitEveryMs: 0 });
+      return await attempt();
     } catch (error) {
       if (!isByreError(error) || error.code !== 'LOCKED' || Date.now() >= until) throw error;
       session.progress(`waiting: ${error.message}`);
-      await sleep(50);
+      await sleep(pause);
       session.progress(undefined);
     }
+  }
+}
+
+/** Has the process that has the pool mounted run the command, or what is left of it: throws HandedOver if there is one. */
+export async function handOver(session: Session, { poolPath }: TrialPlace, left?: Left): Promise<void> {
+  const status = await session.handOver(poolPath, left);
+  if (status !== undefined) throw new HandedOver(status);
+}
+
+/** Opens the pool for writing, or throws HandedOver when the process that has it has done the command, or what is `left` of it. */
+async function openTrialPool(session: Session, place: TrialPlace, left: Left | undefined): Promise<Pool> {
+  mkdirSync(place.home, { recursive: true, mode: 0o700 });
+  return await patiently(session, async () => {
+    await handOver(session, place, left);
+    return openPoolSync(place.poolPath, { commitEveryMs: 0 });
+  });
+}
+
+/**
+ * Does the work with the pool open for writing, by whichever process. One that does it for another commits at the end of the command.
+ */
+export async function withTrialPool<T>(
+  session: Session,
+  place: TrialPlace,
+  work: (pool: Pool) => Promise<T> | T,
+  left?: Left,
+): Promise<T> {
+  const { given } = session;
+  const pool = given?.pool ?? (await openTrialPool(session, place, left));
+  try {
+    return await work(pool);
+  } finally {
+    if (given === undefined) pool.closeSync();
   }
 }
 

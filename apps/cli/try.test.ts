@@ -17,11 +17,14 @@ import {
   byre,
   environment,
   fingerprint,
+  forms,
   home,
+  meanwhile,
   poolPath,
   program,
   real,
   shell,
+  untilSilent,
   useTrials,
   work,
 } from '../../tests/cli/trials.ts';
@@ -35,181 +38,201 @@ const destruction = `
   echo more >> src/a.ts; rm -rf names; mv src/deep moved; mkdir -p new/dir; echo new > new/dir/file; ln small.txt again;
   chmod 600 program; truncate -s 100 src/large; ln -s nowhere newlink; rm -f fifo`;
 
-describe('discard', () => {
-  beforeEach(() => makeSampleTree(real('')));
+for (const { form, options, needed } of forms) {
+  describe(form, { timeout: 60_000, ...needed }, () => {
+    /** For commands that write beside the directory, which is in the way of being confined. */
+    const beside = () => (form === 'mounted and confined' ? ['--writable', work] : []);
 
-  test('leaves everything as it was, to the nanosecond', () => {
-    const before = fingerprint();
-    expect(shell('--discard')(destruction)).toMatchObject({ status: 0 });
-    expect(shell('--discard')('exit 7')).toMatchObject({ status: 7 });
-    expect(fingerprint()).toEqual(before);
-    expect(branches()).toEqual(['main', expect.stringMatching(/^real@\d+$/)]);
-    expect(readdirSync(home()).filter((name) => name.startsWith('work'))).toEqual([]);
-  });
+    describe('discard', () => {
+      beforeEach(() => makeSampleTree(real('')));
 
-  test('the command sees all that there is', () => {
-    symlinkSync('../copy', real('out'));
-    rmSync(real('out'));
-    mkdirSync(path.join(work, 'copy'));
-    expect(shell('--discard')(`cp -a . ${work}/copy/`).status).toBe(0);
-    expect(compareTrees(real(''), path.join(work, 'copy'))).toEqual([]);
-  });
-});
-
-describe('keep', () => {
-  test('gives exactly what the command did', () => {
-    makeSampleTree(real(''));
-    execFileSync('cp', ['-a', real(''), path.join(work, 'other')]);
-    expect(shell('--keep')(destruction)).toMatchObject({ status: 0 });
-    execFileSync('sh', ['-c', destruction], { cwd: path.join(work, 'other') });
-    const now = (line: string) => !/: modified /.test(line);
-    expect(compareTrees(real(''), path.join(work, 'other')).filter(now)).toEqual([]);
-    // What neither touched has its old time; what was made has that of the command.
-    expect(lstatSync(real('src/a.ts')).mtimeMs).toBeLessThan(Date.now());
-    expect(lstatSync(real('new/dir/file')).mtimeMs).toBeGreaterThan(1_700_000_000_000);
-  });
-
-  test('names that programs get wrong', () => {
-    mkdirSync(real('names'));
-    for (const name of hostileNames)
-      writeFileSync(Buffer.concat([Buffer.from(`${real('names')}/`), Buffer.from(name, 'latin1')]), 'x');
-    const { status, stderr } = shell('--keep')(
-      'cd names && for f in ./* ./...; do echo changed >> "$f"; done; mv ./--help ./-renamed',
-    );
-    expect(status).toBe(0);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: none may come through.
-    expect(stderr).not.toMatch(/[\x00-\x09\x0b-\x1f]/);
-    const names = readdirSync(real('names'), 'latin1');
-    expect(names.sort()).toEqual(hostileNames.map((name) => (name === '--help' ? '-renamed' : name)).sort());
-    for (const name of names) {
-      const bytes = Buffer.concat([Buffer.from(`${real('names')}/`), Buffer.from(name, 'latin1')]);
-      expect(readFileSync(bytes, 'latin1')).toBe('xchanged\n');
-    }
-  });
-
-  test('twice in a row, and the second import reads only what changed', () => {
-    writeFileSync(real('a'), 'a');
-    expect(shell('--keep')('echo 1 > b').status).toBe(0);
-    expect(shell('--keep')('echo 2 > b; rm a').status).toBe(0);
-    expect(readdirSync(real(''))).toEqual(['b']);
-    expect(readFileSync(real('b'), 'latin1')).toBe('2\n');
-  });
-
-  test('refuses to overwrite what changed here meanwhile', () => {
-    writeFileSync(real('a'), 'a');
-    writeFileSync(real('b'), 'b');
-    const refused = shell('--keep')(`echo fork > a; rm b; echo real > ${real('a')}`);
-    expect(refused.status).toBe(125);
-    expect(refused.stderr).toContain('! a: it was changed there meanwhile');
-    expect(readFileSync(real('a'), 'latin1')).toBe('real\n');
-    expect(readFileSync(real('b'), 'latin1')).toBe('b');
-    expect(branches()).toContain('try-1');
-    expect(byre('apply', 'try-1').status).toBe(1);
-    expect(byre('apply', '--partial', 'try-1').status).toBe(1);
-    expect(readdirSync(real(''))).toEqual(['a']);
-    expect(readFileSync(real('a'), 'latin1')).toBe('real\n');
-  });
-});
-
-describe('branch', () => {
-  beforeEach(() => writeFileSync(real('a'), 'a\n'));
-
-  test('is kept, shown, gone on from and applied', () => {
-    expect(shell('--branch', 'idea')('echo b >> a; mkdir d; echo x > d/x').status).toBe(0);
-    expect(readFileSync(real('a'), 'latin1')).toBe('a\n');
-    expect(shell('--from', 'idea', '--branch', 'more')('cat a; echo c >> a').stdout).toBe('a\nb\n');
-    const dry = JSON.parse(byre('apply', '--dry-run', '--json', 'more').stdout);
-    expect(dry.changes.map(({ kind, path: name }: Record<string, string>) => `${kind} ${name}`)).toEqual([
-      'changed a',
-      'added d',
-      'added d/x',
-    ]);
-    expect(byre('apply', '--drop', 'more')).toMatchObject({ status: 0 });
-    expect(readFileSync(real('a'), 'latin1')).toBe('a\nb\nc\n');
-    expect(readFileSync(real('d/x'), 'latin1')).toBe('x\n');
-    expect(branches()).toContain('idea');
-    expect(branches()).not.toContain('more');
-  });
-
-  test('is what becomes of changes when nobody decides', () => {
-    const { status, stderr } = shell()('echo b > b');
-    expect(status).toBe(0);
-    expect(stderr).toContain('kept as branch try-1');
-    expect(readdirSync(real(''))).toEqual(['a']);
-  });
-
-  test('later imports leave a kept branch its own beginning', () => {
-    shell('--branch', 'idea')('echo idea > b');
-    writeFileSync(real('c'), 'c');
-    expect(shell('--discard')('true').status).toBe(0);
-    expect(byre('apply', 'idea').status).toBe(0);
-    expect(readdirSync(real(''))).toEqual(['a', 'b', 'c']);
-  });
-
-  test('names are not taken twice', () => {
-    shell('--branch', 'idea')('echo 1 > b');
-    expect(shell('--branch', 'idea')('echo 2 > b')).toMatchObject({ status: 125 });
-  });
-});
-
-describe('the command', () => {
-  test('its status, its streams, its signals', async () => {
-    expect(byre('try', 'true').status).toBe(0);
-    expect(byre('try', 'sh', '-c', 'exit 3').status).toBe(3);
-    expect(byre('try', '--', 'sh', '-c', 'kill -TERM $$').status).toBe(143);
-    expect(byre('try', 'no-such-command-at-all').status).toBe(127);
-    expect(byre('try', '/dev/null').status).toBe(126);
-    expect(byre('try').status).toBe(2);
-    expect(byre('try', '--keep', '--discard', 'true').status).toBe(2);
-    expect(byre('try', 'echo', '--json', 'out').stdout).toBe('--json out\n');
-    const json = byre('try', '--json', '--discard', '--', 'sh', '-c', 'echo out; echo x > x');
-    expect(JSON.parse(json.stdout)).toMatchObject({
-      status: 0,
-      decision: 'discard',
-      changes: [{ kind: 'added', path: 'x', size: 2 }],
-    });
-    expect(json.stderr).toBe('out\n');
-  });
-
-  test('a signal to byre reaches it', async () => {
-    const child = spawn(
-      process.execPath,
-      [program, 'try', '--discard', '--', 'sh', '-c', 'trap "exit 9" TERM; echo up; while :; do sleep 0.05; done'],
-      {
-        cwd: real(''),
-        env: environment(),
-        stdio: ['ignore', 'pipe', 'ignore'],
-      },
-    );
-    await new Promise((resolve) => child.stdout!.once('data', resolve));
-    child.kill('SIGTERM');
-    expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(9);
-  });
-
-  test('two at once in one directory', async () => {
-    writeFileSync(real('a'), 'a');
-    const run = (script: string) =>
-      new Promise((resolve) => {
-        const child = spawn(process.execPath, [program, 'try', '--keep', '--', 'sh', '-c', script], {
-          cwd: real(''),
-          env: environment(),
-          stdio: 'ignore',
-        });
-        child.once('exit', resolve);
+      test('leaves everything as it was, to the nanosecond', () => {
+        const before = fingerprint();
+        expect(shell(...options, '--discard')(destruction)).toMatchObject({ status: 0 });
+        expect(shell(...options, '--discard')('exit 7')).toMatchObject({ status: 7 });
+        expect(fingerprint()).toEqual(before);
+        expect(branches()).toEqual(['main', expect.stringMatching(/^real@\d+$/)]);
+        expect(readdirSync(home()).filter((name) => name.startsWith('work'))).toEqual([]);
       });
-    expect(await Promise.all([run('sleep 0.5; echo 1 > one'), run('sleep 0.5; echo 2 > two')])).toEqual([0, 0]);
-    expect(readdirSync(real(''))).toEqual(['a', 'one', 'two']);
-  });
 
-  test('a pool in the directory is not part of it', () => {
-    expect(byre('init').status).toBe(0);
-    writeFileSync(real('a'), 'a');
-    const { stdout } = shell('--keep')('ls -A; echo b > b');
-    expect(stdout).toBe('a\n');
-    expect(readdirSync(real('')).sort()).toEqual(['.byre', 'a', 'b']);
-    expect(existsSync(poolPath())).toBe(false);
+      test('the command sees all that there is', () => {
+        symlinkSync('../copy', real('out'));
+        rmSync(real('out'));
+        mkdirSync(path.join(work, 'copy'));
+        expect(shell(...options, ...beside(), '--discard')(`cp -a . ${work}/copy/`).status).toBe(0);
+        expect(compareTrees(real(''), path.join(work, 'copy'))).toEqual([]);
+      });
+    });
+
+    describe('keep', () => {
+      test('gives exactly what the command did', () => {
+        makeSampleTree(real(''));
+        execFileSync('cp', ['-a', real(''), path.join(work, 'other')]);
+        expect(shell(...options, '--keep')(destruction)).toMatchObject({ status: 0 });
+        execFileSync('sh', ['-c', destruction], { cwd: path.join(work, 'other') });
+        const now = (line: string) => !/: modified /.test(line);
+        expect(compareTrees(real(''), path.join(work, 'other')).filter(now)).toEqual([]);
+        // What neither touched has its old time; what was made has that of the command.
+        expect(lstatSync(real('src/a.ts')).mtimeMs).toBeLessThan(Date.now());
+        expect(lstatSync(real('new/dir/file')).mtimeMs).toBeGreaterThan(1_700_000_000_000);
+      });
+
+      test('names that programs get wrong', () => {
+        mkdirSync(real('names'));
+        for (const name of hostileNames)
+          writeFileSync(Buffer.concat([Buffer.from(`${real('names')}/`), Buffer.from(name, 'latin1')]), 'x');
+        const { status, stderr } = shell(
+          ...options,
+          '--keep',
+        )('cd names && for f in ./* ./...; do echo changed >> "$f"; done; mv ./--help ./-renamed');
+        expect(status).toBe(0);
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: none may come through.
+        expect(stderr).not.toMatch(/[\x00-\x09\x0b-\x1f]/);
+        const names = readdirSync(real('names'), 'latin1');
+        expect(names.sort()).toEqual(hostileNames.map((name) => (name === '--help' ? '-renamed' : name)).sort());
+        for (const name of names) {
+          const bytes = Buffer.concat([Buffer.from(`${real('names')}/`), Buffer.from(name, 'latin1')]);
+          expect(readFileSync(bytes, 'latin1')).toBe('xchanged\n');
+        }
+      });
+
+      test('twice in a row, and the second import reads only what changed', () => {
+        writeFileSync(real('a'), 'a');
+        expect(shell(...options, '--keep')('echo 1 > b').status).toBe(0);
+        expect(shell(...options, '--keep')('echo 2 > b; rm a').status).toBe(0);
+        expect(readdirSync(real(''))).toEqual(['b']);
+        expect(readFileSync(real('b'), 'latin1')).toBe('2\n');
+      });
+
+      test('refuses to overwrite what changed here meanwhile', async () => {
+        writeFileSync(real('a'), 'a');
+        writeFileSync(real('b'), 'b');
+        const refused = await meanwhile([...options, '--keep'], 'echo fork > a; rm b', () =>
+          writeFileSync(real('a'), 'real\n'),
+        );
+        expect(refused.status).toBe(125);
+        expect(refused.stderr).toContain('! a: it was changed there meanwhile');
+        expect(readFileSync(real('a'), 'latin1')).toBe('real\n');
+        expect(readFileSync(real('b'), 'latin1')).toBe('b');
+        expect(branches()).toContain('try-1');
+        expect(byre('apply', 'try-1').status).toBe(1);
+        expect(byre('apply', '--partial', 'try-1').status).toBe(1);
+        expect(readdirSync(real(''))).toEqual(['a']);
+        expect(readFileSync(real('a'), 'latin1')).toBe('real\n');
+      });
+    });
+
+    describe('branch', () => {
+      beforeEach(() => writeFileSync(real('a'), 'a\n'));
+
+      test('is kept, shown, gone on from and applied', () => {
+        expect(shell(...options, '--branch', 'idea')('echo b >> a; mkdir d; echo x > d/x').status).toBe(0);
+        expect(readFileSync(real('a'), 'latin1')).toBe('a\n');
+        expect(shell(...options, '--from', 'idea', '--branch', 'more')('cat a; echo c >> a').stdout).toBe('a\nb\n');
+        const dry = JSON.parse(byre('apply', '--dry-run', '--json', 'more').stdout);
+        expect(dry.changes.map(({ kind, path: name }: Record<string, string>) => `${kind} ${name}`)).toEqual([
+          'changed a',
+          'added d',
+          'added d/x',
+        ]);
+        expect(byre('apply', '--drop', 'more')).toMatchObject({ status: 0 });
+        expect(readFileSync(real('a'), 'latin1')).toBe('a\nb\nc\n');
+        expect(readFileSync(real('d/x'), 'latin1')).toBe('x\n');
+        expect(branches()).toContain('idea');
+        expect(branches()).not.toContain('more');
+      });
+
+      test('is what becomes of changes when nobody decides', () => {
+        const { status, stderr } = shell(...options)('echo b > b');
+        expect(status).toBe(0);
+        expect(stderr).toContain('kept as branch try-1');
+        expect(readdirSync(real(''))).toEqual(['a']);
+      });
+
+      test('later imports leave a kept branch its own beginning', () => {
+        shell(...options, '--branch', 'idea')('echo idea > b');
+        writeFileSync(real('c'), 'c');
+        expect(shell(...options, '--discard')('true').status).toBe(0);
+        expect(byre('apply', 'idea').status).toBe(0);
+        expect(readdirSync(real(''))).toEqual(['a', 'b', 'c']);
+      });
+
+      test('names are not taken twice', () => {
+        shell(...options, '--branch', 'idea')('echo 1 > b');
+        expect(shell(...options, '--branch', 'idea')('echo 2 > b')).toMatchObject({ status: 125 });
+      });
+    });
+
+    describe('the command', () => {
+      test('its status, its streams, its signals', async () => {
+        expect(byre('try', ...options, 'true').status).toBe(0);
+        expect(byre('try', ...options, 'sh', '-c', 'exit 3').status).toBe(3);
+        expect(byre('try', ...options, '--', 'sh', '-c', 'kill -TERM $$').status).toBe(143);
+        expect(byre('try', ...options, 'no-such-command-at-all').status).toBe(127);
+        expect(byre('try', ...options, '/dev/null').status).toBe(126);
+        expect(byre('try').status).toBe(2);
+        expect(byre('try', ...options, '--keep', '--discard', 'true').status).toBe(2);
+        expect(byre('try', ...options, 'echo', '--json', 'out').stdout).toBe('--json out\n');
+        const json = byre('try', ...options, '--json', '--discard', '--', 'sh', '-c', 'echo out; echo x > x');
+        expect(JSON.parse(json.stdout)).toMatchObject({
+          status: 0,
+          decision: 'discard',
+          changes: [{ kind: 'added', path: 'x', size: 2 }],
+        });
+        expect(json.stderr).toBe('out\n');
+      });
+
+      test('a signal to byre reaches it', async () => {
+        const child = spawn(
+          process.execPath,
+          [
+            program,
+            'try',
+            ...options,
+            '--discard',
+            '--',
+            'sh',
+            '-c',
+            'trap "exit 9" TERM; echo up; while :; do sleep 0.05; done',
+          ],
+          {
+            cwd: real(''),
+            env: environment(),
+            stdio: ['ignore', 'pipe', 'ignore'],
+          },
+        );
+        await new Promise((resolve) => child.stdout!.once('data', resolve));
+        child.kill('SIGTERM');
+        expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(9);
+      });
+
+      test('two at once in one directory', async () => {
+        writeFileSync(real('a'), 'a');
+        const run = (script: string) =>
+          new Promise((resolve) => {
+            const child = spawn(process.execPath, [program, 'try', ...options, '--keep', '--', 'sh', '-c', script], {
+              cwd: real(''),
+              env: environment(),
+              stdio: 'ignore',
+            });
+            child.once('exit', resolve);
+          });
+        expect(await Promise.all([run('sleep 0.5; echo 1 > one'), run('sleep 0.5; echo 2 > two')])).toEqual([0, 0]);
+        expect(readdirSync(real(''))).toEqual(['a', 'one', 'two']);
+      });
+
+      test('a pool in the directory is not part of it', async () => {
+        expect(byre('init').status).toBe(0);
+        writeFileSync(real('a'), 'a');
+        const { stdout } = shell(...options, '--keep')('ls -A; echo b > b');
+        expect(stdout).toBe('a\n');
+        await untilSilent();
+        expect(readdirSync(real('')).sort()).toEqual(['.byre', 'a', 'b']);
+        expect(existsSync(poolPath())).toBe(false);
+      });
+    });
   });
-});
+}
 
 describe('asking', needs(existsSync('/usr/bin/script'), 'needs script(1)'), () => {
   /** Runs byre at a terminal of its own, with answers typed. */

@@ -23,15 +23,23 @@ export interface CommandCall {
   onInput: (bytes: Uint8Array | undefined) => void;
   /** Called when whoever asked has gone or has pressed Ctrl-C. */
   onCancel: () => void;
+  /** Called with what whoever asked replies to `call`. */
+  onReply: (value: unknown) => void;
   output(bytes: Uint8Array): void;
   error(bytes: Uint8Array): void;
+  /** Asks something of whoever asked for the command: only its process has the terminal, and can start programs there. */
+  call(message: unknown): void;
   exit(status: number): void;
 }
 
 export interface ControlSocket {
+  /** How many are connected, be it that they have not yet said what they want. */
+  readonly connections: number;
   close(): void;
 }
 
+/** What it looks like when nobody listens, or has just ceased to. */
+const GONE: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE']);
 /** Longer paths do not fit into a socket's address. */
 const ADDRESS_BYTES_MAX = 100;
 const LINE_BYTES_MAX = 4 * 1024 * 1024;
@@ -114,22 +122,41 @@ function accept(socket: Socket, run: (call: CommandCall) => void): void {
         request: message as unknown as CommandRequest,
         onInput: () => {},
         onCancel: () => {},
+        onReply: () => {},
         output: (bytes) => say({ output: encode(bytes) }),
         error: (bytes) => say({ error: encode(bytes) }),
+        call: (asked) => say({ call: asked }),
         exit: (status) => {
           say({ exit: status });
           socket.end();
         },
       };
+      say({ begun: true });
       run(call);
     } else if (message.input !== undefined) call.onInput(message.input === null ? undefined : decode(message.input));
+    else if (message.reply !== undefined) call.onReply(message.reply);
     else if (message.cancel !== undefined) call.onCancel();
   });
 }
 
-/** Listens for commands. What a dead holder left at the address is replaced: whoever holds the pool's lock may do so. */
-export function listen(poolPath: string, run: (call: CommandCall) => void): Promise<ControlSocket> {
-  const server: Server = createServer((socket) => accept(socket, run));
+/**
+ * Listens for commands; `left` is called when nobody is connected any more. What a dead holder left at the address is replaced: whoever
+ * holds the pool's lock may do so.
+ */
+export function listen(
+  poolPath: string,
+  run: (call: CommandCall) => void,
+  left: () => void = () => {},
+): Promise<ControlSocket> {
+  let connections = 0;
+  const server: Server = createServer((socket) => {
+    connections++;
+    accept(socket, run);
+    socket.once('close', () => {
+      connections--;
+      if (connections === 0) left();
+    });
+  });
   const socketPath = socketPathOf(poolPath);
   return new Promise((resolve, reject) => {
     server.once('error', reject);
@@ -142,8 +169,15 @@ export function listen(poolPath: string, run: (call: CommandCall) => void): Prom
     }
     server.once('listening', () => {
       chmodSync(socketPath, 0o600);
+      let closed = false;
       resolve({
+        get connections() {
+          return connections;
+        },
         close: () => {
+          // Only once: by the second time another process's may be there.
+          if (closed) return;
+          closed = true;
           server.close();
           rmSync(socketPath, { force: true });
         },
@@ -157,6 +191,8 @@ export interface CommandStreams {
   readonly input?: AsyncIterable<Uint8Array>;
   output(bytes: Uint8Array): void;
   error(bytes: Uint8Array): void;
+  /** Does what the command asks of this process, and says what came of it. */
+  answer?(message: unknown): Promise<unknown>;
   readonly signal?: AbortSignal;
 }
 
@@ -174,24 +210,31 @@ export function ask(poolPath: string, request: CommandRequest, streams: CommandS
     const socket = withAddress(poolPath, (address) => connect(address));
     const say = (message: object): void => void socket.write(`${JSON.stringify(message)}\n`);
     let status: number | undefined;
-    let connected = false;
+    let begun = false;
     socket.once('connect', () => {
-      connected = true;
       say(request);
       if (streams.input !== undefined) sendInput(streams.input, say).catch(() => say({ cancel: true }));
     });
     streams.signal?.addEventListener('abort', () => say({ cancel: true }));
     eachMessage(socket, (message) => {
+      begun = true;
       if (message.output !== undefined) streams.output(decode(message.output));
       else if (message.error !== undefined) streams.error(decode(message.error));
-      else if (typeof message.exit === 'number') status = message.exit;
+      else if (message.call !== undefined) {
+        const answered = streams.answer?.(message.call) ?? Promise.reject(new Error('nobody answers here'));
+        answered.then(
+          (value) => say({ reply: value ?? null }),
+          (error: Error) => socket.destroy(error),
+        );
+      } else if (typeof message.exit === 'number') status = message.exit;
     });
     socket.once('error', (error: NodeJS.ErrnoException) => {
-      if (!connected && (error.code === 'ENOENT' || error.code === 'ECONNREFUSED')) resolve(undefined);
+      if (!begun && GONE.has(error.code)) resolve(undefined);
       else reject(error);
     });
     socket.once('close', () => {
       if (status !== undefined) resolve(status);
+      else if (!begun) resolve(undefined);
       else reject(new Error('the process that holds the pool went away before the command had ended'));
     });
   });

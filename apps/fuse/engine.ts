@@ -61,7 +61,7 @@ class Engine {
     };
     this.commands = new Commands({
       pool: this.pool,
-      poolPath,
+      mount: data.setup,
       runCommand,
       say: (message) => this.say(message),
       settled: async () => this.invalidator?.settled(),

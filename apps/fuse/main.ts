@@ -7,8 +7,11 @@ import { runMountProcess } from './process.ts';
 import type { MountSetup } from './setup.ts';
 
 function tellParent(message: object): void {
-  if (process.send === undefined) return;
-  process.send(message, () => process.disconnect?.());
+  if (process.send === undefined || !process.connected) return;
+  // The parent may be gone by now. An error thrown here would end this thread, and wait for the one that serves the mount forever.
+  process.send(message, () => {
+    if (process.connected) process.disconnect();
+  });
 }
 
 const setup = JSON.parse(process.argv[2] ?? '{}') as MountSetup;
@@ -17,7 +20,7 @@ try {
   process.exit(0);
 } catch (error) {
   const { code, message } = error as { code?: string; message: string };
-  if (process.send === undefined) console.error(`byre: ${message}`);
+  if (process.send === undefined || !process.connected) console.error(`byre: ${message}`);
   else process.send({ failed: message, code: code ?? 'INTERNAL' }, () => process.exit(1));
   process.exitCode = 1;
 }

@@ -115,6 +115,10 @@ export interface MountProcessOptions extends MountOptions {
   readonly cacheBytes?: number;
   /** URL of a module that calls `runEngine` (`engine.ts`) with what runs commands; by default the mount takes none. */
   readonly engine?: string | URL;
+  /** Ends the process when no command of others is under way and nobody elsewhere has the mount. Default false. */
+  readonly transient?: boolean;
+  /** What is to start the process, such as a program that makes a mount namespace for it: it must become that process. */
+  readonly within?: readonly string[];
 }
 
 /** The setup of a mount process from a caller's options. */
@@ -129,6 +133,7 @@ export function setupOf(options: MountProcessOptions): MountSetup {
     cacheBytes: options.cacheBytes,
     bell: `.byre-bell-${randomUUID()}`,
     engine: options.engine === undefined ? undefined : String(options.engine),
+    transient: options.transient === true,
   };
 }
 
@@ -136,17 +141,24 @@ function firstMessage(child: ChildProcess): Promise<{ mounted?: string; failed?:
   return new Promise((resolve, reject) => {
     child.once('message', (message) => resolve(message as { mounted?: string }));
     child.once('error', reject);
-    child.once('exit', (status) => reject(new ByreError('INTERNAL', `the mount process ended with ${status}`)));
+    child.once('exit', (status) => {
+      // What it said last may be heard after its end.
+      const fail = (): void => reject(new ByreError('INTERNAL', `the mount process ended with ${status}`));
+      if (child.connected) child.once('disconnect', () => setImmediate(fail));
+      else setImmediate(fail);
+    });
   });
 }
 
 /** Starts a process of its own that opens the pool and mounts it. It outlives this one; unmounting ends it. */
 export async function startMountProcess(options: MountProcessOptions): Promise<Mounted> {
   const program = fileURLToPath(new URL('./main.js', import.meta.url));
-  const child = spawn(process.execPath, [program, JSON.stringify(setupOf(options))], {
+  const [first, ...others] = [...(options.within ?? []), process.execPath, program, JSON.stringify(setupOf(options))];
+  // A pipe would stay open for as long as the mount is there, and its reader would wait for that.
+  const complaints = isatty(2) && options.transient !== true ? 'inherit' : 'ignore';
+  const child = spawn(first!, others, {
     detached: true,
-    // A pipe would stay open for as long as the mount is there, and its reader would wait for that.
-    stdio: ['ignore', 'ignore', isatty(2) ? 'inherit' : 'ignore', 'ipc'],
+    stdio: ['ignore', 'ignore', complaints, 'ipc'],
     cwd: '/',
   });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));

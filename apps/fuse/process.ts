@@ -10,11 +10,15 @@ import type { EngineData } from './engine.ts';
 import type { FromEngine, MountSetup, ToEngine } from './setup.ts';
 import { attach, cleanStaleOf, detach } from './transport/attach.ts';
 import { Bell } from './transport/bell.ts';
+import { findMount } from './transport/mount-table.ts';
+import { isMountedElsewhere } from './transport/users.ts';
 
 const TICK_MS = 1000;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** How long a mount that is in use keeps its process after it was told to end by a signal, before it is cut off. */
 const LAZY_END_MS = 60_000;
+/** How long a mount that is there for others waits for the first of them. */
+const FIRST_CALL_MS = 3000;
 
 function engineUrl(setup: MountSetup): URL {
   if (setup.engine !== undefined) return new URL(setup.engine);
@@ -30,6 +34,7 @@ class MountProcess {
   private nextCall = 1;
   private bell: Bell | undefined;
   private directory = '';
+  private device: string | undefined;
   private control: ControlSocket | undefined;
   private stops = 0;
   private opened: ((message: FromEngine) => void) | undefined;
@@ -66,7 +71,9 @@ class MountProcess {
       if (message.kind === 'exit') {
         call?.exit(message.status);
         this.calls.delete(message.id);
-      } else call?.[message.kind](message.bytes);
+        this.endIfUnused();
+      } else if (message.kind === 'call') call?.call(message.message);
+      else call?.[message.kind](message.bytes);
     }
   }
 
@@ -95,9 +102,32 @@ class MountProcess {
       throw error;
     }
     await this.bell.hang();
-    if (!this.setup.readOnly) this.control = await listen(poolPath, (call) => this.command(call));
+    if (!this.setup.readOnly) {
+      this.control = await listen(
+        poolPath,
+        (call) => this.command(call),
+        () => this.endIfUnused(),
+      );
+    }
     this.keepTime();
+    if (this.setup.transient) {
+      this.device = findMount(this.directory)?.device;
+      setTimeout(() => this.endIfUnused(), FIRST_CALL_MS).unref();
+    }
     return this.directory;
+  }
+
+  /** Ends a transient mount that nobody needs any more; looks again later if what a command has left running has it. */
+  private endIfUnused(): void {
+    if (!this.setup.transient || this.stops > 0) return;
+    if (this.calls.size > 0 || (this.control?.connections ?? 0) > 0) return;
+    if (this.device !== undefined && isMountedElsewhere(this.device)) {
+      setTimeout(() => this.endIfUnused(), TICK_MS).unref();
+      return;
+    }
+    // First, so that nobody asks for a command who would not be heard.
+    this.control?.close();
+    this.stop(() => {}).catch((error: Error) => this.end(error));
   }
 
   /** The engine's thread has no timers while it blocks: it is woken if it has had anything to do. */
@@ -115,6 +145,7 @@ class MountProcess {
     const id = this.nextCall++;
     this.calls.set(id, call);
     call.onInput = (bytes) => this.say({ kind: 'input', id, bytes });
+    call.onReply = (value) => this.say({ kind: 'reply', id, value });
     call.onCancel = () => {
       if (this.calls.has(id)) this.say({ kind: 'cancel', id });
     };

@@ -18,6 +18,8 @@ export interface MountSetup {
   readonly bell: string;
   /** URL of the module for the engine's thread; none: the one that takes no commands. */
   readonly engine: string | undefined;
+  /** Ends by itself when no command of others is under way and no process elsewhere has the mount. */
+  readonly transient: boolean;
 }
 
 /** To the thread that holds the pool. */
@@ -26,6 +28,7 @@ export type ToEngine =
   | { readonly kind: 'quit' }
   | { readonly kind: 'command'; readonly id: number; readonly request: CommandRequest }
   | { readonly kind: 'input'; readonly id: number; readonly bytes: Uint8Array | undefined }
+  | { readonly kind: 'reply'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'cancel'; readonly id: number };
 
 /** From it. */
@@ -34,6 +37,7 @@ export type FromEngine =
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
   | { readonly kind: 'ended'; readonly requests: number }
   | { readonly kind: 'output' | 'error'; readonly id: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'call'; readonly id: number; readonly message: unknown }
   | { readonly kind: 'exit'; readonly id: number; readonly status: number };
 
 /** A command as the engine's thread gets it. */
@@ -42,10 +46,17 @@ export interface EngineCommand {
   /** The open pool: it must not be closed, nor opened again by its path. */
   readonly pool: import('../../src/pool/pool.ts').Pool;
   readonly poolPath: string;
+  /** How this process has the pool mounted. */
+  readonly mount: MountSetup;
   readonly input: AsyncIterable<Uint8Array>;
   readonly signal: AbortSignal;
   output(bytes: Uint8Array): void;
   error(bytes: Uint8Array): void;
+  /**
+   * Asks something of the process that asked for the command; rejects if that has gone. The mount is served meanwhile as if no
+   * command were running, so it may take hours.
+   */
+  call(message: unknown): Promise<unknown>;
 }
 
 /** Returns the exit status; must not throw for anything a user can do wrong. */

@@ -10,7 +10,7 @@ import type { Branch } from '../pool/branch.ts';
 import type { Pool } from '../pool/pool.ts';
 import { viewOf } from './branch.ts';
 import { compareBranches, type FileChange } from './changes.ts';
-import { importDirectorySync } from './import.ts';
+import { importDirectory } from './import.ts';
 import type { ImportReport } from './import-state.ts';
 import { HostMemory } from './memory.ts';
 import { type ByteString, byteString } from './names.ts';
@@ -56,8 +56,21 @@ export interface Base {
   readonly report: ImportReport;
 }
 
+/** The import under way in a pool: they take turns, since each makes the state that the next begins with. */
+const importing = new WeakMap<Pool, Promise<unknown>>();
+
 /** The directory's present state as a snapshot: the last one if nothing has changed. */
-export function importBase(pool: Pool, directory: string, options: BaseOptions): Base {
+export function importBase(pool: Pool, directory: string, options: BaseOptions): Promise<Base> {
+  const before = importing.get(pool) ?? Promise.resolve();
+  const base = before.then(
+    () => importNext(pool, directory, options),
+    () => importNext(pool, directory, options),
+  );
+  importing.set(pool, base);
+  return base;
+}
+
+async function importNext(pool: Pool, directory: string, options: BaseOptions): Promise<Base> {
   const word = stem(directory);
   const { states, next } = statesOf(pool, byteString(directory), word);
   const last = states.at(-1);
@@ -66,7 +79,7 @@ export function importBase(pool: Pool, directory: string, options: BaseOptions):
   const name = `${word}@${next}`;
   try {
     // Nobody but imports can have written a state: it is a snapshot.
-    const report = importDirectorySync(work, directory, { ...options, trusted: true, note: name });
+    const report = await importDirectory(work, directory, { ...options, trusted: true, note: name });
     const { created, changed, renamed, removed, remembered } = report;
     if (last !== undefined && created + changed + renamed + removed + remembered === 0) {
       pool.dropSync(making);
@@ -131,6 +144,17 @@ export function trialOf(pool: Pool, branch: string): Trial {
 /** What a trial's branch would change in its directory. */
 export function changesOf(pool: Pool, branch: string): FileChange[] {
   return compareBranches(pool, trialOf(pool, branch).base, branch);
+}
+
+/**
+ * Puts a fork of the branch in its place: who has the branch open, such as a mount for a process that outlived its trial, loses it, so
+ * that nobody changes any more what is to be shown and applied.
+ */
+export function settleFork(pool: Pool, branch: string): void {
+  const fresh = freeName(pool, 'try@settling');
+  pool.forkSync(branch, fresh);
+  pool.dropSync(branch);
+  pool.renameSync(fresh, branch);
 }
 
 /** Drops a trial's branch, and the state it began with if nothing else needs it and a newer one is there. */

@@ -1,24 +1,28 @@
 /**
- * Where a command meets a fork: the one seam between a trial and how the fork becomes a directory.
- * Callers must call in this order: `prepare` of a maker with the pool open, `start` when it is closed, `stop` before it is opened
- * again, `collect` when it is, `dispose` last. A workspace must not be disposed of before what was done in it is safe or unwanted.
+ * Where a command meets a fork: the one seam between a trial and how the fork becomes a directory. Two makers: `materialise` writes the
+ * fork to a directory of its own, `overlaid` is for those who lay a mount of it over the real directory's path.
+ * Callers must make one with the pool open, must let nobody work in it any more when they `collect`, and must not dispose of it before
+ * what was done in it is safe or unwanted.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Pool } from '../pool/pool.ts';
 import { exportDirectorySync } from './export.ts';
 import { importDirectorySync } from './import.ts';
-import type { ImportReport, Problem } from './import-state.ts';
+import type { Problem } from './import-state.ts';
+import { settleFork } from './trial.ts';
 
 export interface Workspace {
-  /** The directory to work in. */
+  /** Where the command works. */
   readonly path: string;
+  /** A directory of our own, for what else belongs to this trial. */
+  readonly own: string;
+  /** The fork must be mounted over `path` for the command, and for nobody else. */
+  readonly isOverlaid: boolean;
   /** What of the fork is not there, or not as it was. */
   readonly problems: readonly Problem[];
-  start(): Promise<void>;
-  stop(): Promise<void>;
-  /** Brings what was done into the fork; undefined if it is there already. */
-  collect(pool: Pool): ImportReport | undefined;
+  /** Brings what was done into the fork, and lets nothing more come. */
+  collect(pool: Pool): void;
   dispose(): void;
 }
 
@@ -29,8 +33,9 @@ export interface WorkspaceRecord {
   readonly began: string;
   readonly poolPath: string;
   readonly branch: string;
-  /** The workspace's directory. */
+  /** Where the command works. */
   readonly path: string;
+  readonly isOverlaid: boolean;
   readonly startedMs: number;
 }
 
@@ -41,8 +46,10 @@ export interface Place {
   readonly branch: string;
   /** A directory of our own, made if need be. */
   readonly home: string;
-  /** What the workspace is to be called: some programs look. */
-  readonly name: string;
+  /** The real directory. */
+  readonly root: string;
+  /** The process whose end is the end of the trial. */
+  readonly pid: number;
 }
 
 const RECORD = 'record.json';
@@ -68,63 +75,80 @@ function isAlive({ pid, began }: WorkspaceRecord): boolean {
   }
 }
 
-function writeRecord(directory: string, place: Place, workspace: string): void {
+function writeRecord(own: string, place: Place, workspace: string, isOverlaid: boolean): WorkspaceRecord {
   const record: WorkspaceRecord = {
-    pid: process.pid,
-    began: beginOf(process.pid),
+    pid: place.pid,
+    began: beginOf(place.pid),
     poolPath: place.poolPath,
     branch: place.branch,
     path: workspace,
+    isOverlaid,
     startedMs: Date.now(),
   };
-  writeFileSync(path.join(directory, RECORD), JSON.stringify(record));
+  writeFileSync(path.join(own, RECORD), JSON.stringify(record));
+  return record;
+}
+
+function workspaceOf(own: string, record: WorkspaceRecord, problems: readonly Problem[] = []): Workspace {
+  const { branch, isOverlaid } = record;
+  return {
+    path: record.path,
+    own,
+    isOverlaid,
+    problems,
+    collect(pool) {
+      if (isOverlaid) settleFork(pool, branch);
+      else collectFrom(pool, branch, record.path);
+    },
+    dispose: () => rmSync(own, { recursive: true, force: true }),
+  };
 }
 
 /** Writes the fork to a directory of its own; what changes there is found by an import. */
 export function materialise(place: Place, onProgress: (files: number) => void = () => {}): Workspace {
-  mkdirSync(place.home, { recursive: true, mode: 0o700 });
-  const directory = freeDirectory(place.home);
-  const workspace = path.join(directory, place.name);
-  const dispose = () => rmSync(directory, { recursive: true, force: true });
+  const own = freeDirectory(place.home);
+  const workspace = path.join(own, path.basename(place.root) || 'root');
   const fork = place.pool.branchSync(place.branch);
-  let problems: readonly Problem[];
   try {
-    writeRecord(directory, place, workspace);
-    ({ problems } = exportDirectorySync(fork, workspace, {
+    const record = writeRecord(own, place, workspace, false);
+    const { problems } = exportDirectorySync(fork, workspace, {
       remember: true,
       cloneOriginals: true,
       onProgress: ({ files }) => onProgress(files),
-    }));
-    waitForTick(directory, workspace);
+    });
+    waitForTick(own, workspace);
     place.pool.commitSync();
+    return workspaceOf(own, record, problems);
   } catch (error) {
-    dispose();
+    rmSync(own, { recursive: true, force: true });
     throw error;
   }
-  return {
-    path: workspace,
-    problems,
-    start: async () => {},
-    stop: async () => {},
-    collect: (pool) => collectFrom(pool, place.branch, workspace),
-    dispose,
-  };
+}
+
+/** A workspace at the real directory's own path, for a command over which the fork is mounted there. */
+export function overlaid(place: Place): Workspace {
+  const own = freeDirectory(place.home);
+  return workspaceOf(own, writeRecord(own, place, place.root, true));
+}
+
+/** The workspace whose own directory that is. */
+export function workspaceAt(own: string): Workspace {
+  return workspaceOf(own, readRecord(own));
+}
+
+function readRecord(own: string): WorkspaceRecord {
+  return JSON.parse(readFileSync(path.join(own, RECORD), 'utf8')) as WorkspaceRecord;
 }
 
 /** Imports what was done in a materialised workspace into its fork. */
-export function collectFrom(pool: Pool, branch: string, workspace: string): ImportReport {
+function collectFrom(pool: Pool, branch: string, workspace: string): void {
   const exclude = [path.join(workspace, '.byre')];
-  const report = importDirectorySync(pool.branchSync(branch), workspace, {
-    trusted: true,
-    settled: true,
-    keepNote: true,
-    exclude,
-  });
+  importDirectorySync(pool.branchSync(branch), workspace, { trusted: true, settled: true, keepNote: true, exclude });
   pool.commitSync();
-  return report;
 }
 
 function freeDirectory(home: string): string {
+  mkdirSync(home, { recursive: true, mode: 0o700 });
   for (let n = 1; ; n++) {
     const directory = path.join(home, `${PREFIX}${n}`);
     try {
@@ -153,7 +177,7 @@ function waitForTick(directory: string, workspace: string): void {
 }
 
 export interface Leftover extends WorkspaceRecord {
-  dispose(): void;
+  readonly workspace: Workspace;
 }
 
 /** Workspaces whose processes have died. */
@@ -166,11 +190,10 @@ export function leftovers(home: string): Leftover[] {
     return found;
   }
   for (const name of names.sort()) {
-    const directory = path.join(home, name);
-    const dispose = () => rmSync(directory, { recursive: true, force: true });
+    const own = path.join(home, name);
     try {
-      const record = JSON.parse(readFileSync(path.join(directory, RECORD), 'utf8')) as WorkspaceRecord;
-      if (!isAlive(record)) found.push({ ...record, dispose });
+      const record = readRecord(own);
+      if (!isAlive(record)) found.push({ ...record, workspace: workspaceOf(own, record) });
     } catch {
       // Without a record it is being made this moment, or its maker died before it held anything.
     }

@@ -6,7 +6,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { runLine, type World } from '../../apps/cli/dispatch.ts';
+import { runJob } from '../../apps/cli/job.ts';
 import { runCommand } from '../../apps/cli/served.ts';
+import type { EngineCommand } from '../../apps/fuse/setup.ts';
 import type { Pool } from '../../src/pool/pool.ts';
 
 export interface Ran {
@@ -58,6 +60,7 @@ export async function run(args: readonly string[], options: RunOptions): Promise
     },
     given: undefined,
     handOver: async () => undefined,
+    execute: (job) => runJob(job, environment),
     write: (bytes) => void output.push(bytesOf(bytes).slice()),
     drained: async () => {},
     say: (line) => {
@@ -75,20 +78,43 @@ export async function run(args: readonly string[], options: RunOptions): Promise
   return { status, bytes, output: bytes.toString(), error, questions };
 }
 
+/** A command of another process, for the one that has `pool` open: without input or answers, what it says is dropped, unless given. */
+export function asked(
+  pool: Pool,
+  poolPath: string,
+  request: EngineCommand['request'],
+  given: Partial<EngineCommand> = {},
+): EngineCommand {
+  const { engine, directory, bell } = { engine: undefined, directory: '/nowhere', bell: '' };
+  const flags = { readOnly: false, privileges: false, writeback: false, transient: false, cacheBytes: undefined };
+  return {
+    request,
+    pool,
+    poolPath,
+    mount: { poolPath, branch: undefined, directory, engine, bell, ...flags },
+    input: pieces(undefined),
+    signal: new AbortController().signal,
+    output: () => {},
+    error: () => {},
+    call: () => Promise.reject(new Error('nobody answers')),
+    ...given,
+  };
+}
+
 /** A command line as another process would have it run by the one that has `pool` open. */
 export async function ask(pool: Pool, poolPath: string, args: readonly string[], options: RunOptions): Promise<Ran> {
   const { directory, input, environment = {}, signal } = options;
   const output: Uint8Array[] = [];
   const error: Uint8Array[] = [];
-  const status = await runCommand({
-    request: { arguments: args, directory, environment },
-    pool,
-    poolPath,
-    input: pieces(input),
-    signal: signal ?? new AbortController().signal,
-    output: (bytes) => void output.push(bytes.slice()),
-    error: (bytes) => void error.push(bytes.slice()),
-  });
+  const request = { arguments: args, directory, environment };
+  const status = await runCommand(
+    asked(pool, poolPath, request, {
+      input: pieces(input),
+      ...(signal === undefined ? {} : { signal }),
+      output: (bytes) => void output.push(bytes.slice()),
+      error: (bytes) => void error.push(bytes.slice()),
+    }),
+  );
   const bytes = Buffer.concat(output);
   return { status, bytes, output: bytes.toString(), error: Buffer.concat(error).toString(), questions: [] };
 }

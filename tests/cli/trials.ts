@@ -2,16 +2,16 @@
  * A real directory, and byre trying things in it: for tests of `byre try` with processes of its own.
  * Test files must call `useTrials` once; what the other functions speak of is then the present test's.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, realpathSync, rmSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, beforeEach } from 'vitest';
 import { trialDirectory } from '../../apps/cli/trial-place.ts';
 import { journalPath } from '../../src/host/journal.ts';
-import { compiled } from '../compiled.ts';
 import { describeTree } from '../host/compare-trees.ts';
 import { scratchDirectory } from '../host/scratch.ts';
+import { builtSources, needsMount, until } from '../mount/mounted.ts';
 
 export let program: string;
 
@@ -20,7 +20,8 @@ export let work: string;
 /** Makes a directory to try things in, before each test of the file that calls this. */
 export function useTrials(): void {
   beforeAll(() => {
-    program = fileURLToPath(compiled('apps/cli/main.ts'));
+    // All of it: the mount process is a program of its own.
+    program = path.join(builtSources(), 'apps/cli/main.js');
   }, 120_000);
 
   beforeEach(() => {
@@ -28,7 +29,8 @@ export function useTrials(): void {
     mkdirSync(real(''));
   });
 
-  afterEach(() => {
+  afterEach(async () => {
+    await untilSilent();
     execFileSync('chmod', ['-R', 'u+rwX', work]);
     rmSync(work, { recursive: true, force: true });
   });
@@ -40,6 +42,32 @@ export const home = () => trialDirectory(real('').replace(/\/$/, ''), environmen
 export const poolPath = () => path.join(home(), 'pool.byre');
 export const journal = () =>
   journalPath(path.join(home(), 'journal'), Buffer.from(real('').replace(/\/$/, '')).toString('latin1'));
+
+/** How the command meets its fork: tests are to hold for each of these. */
+export const forms = [
+  { form: 'in a copy', options: ['--no-mount'], needed: {} },
+  { form: 'mounted', options: ['--mount', '--no-confine'], needed: needsMount },
+  { form: 'mounted and confined', options: ['--mount', '--quiet'], needed: needsMount },
+] as const;
+
+/** The processes that have a pool mounted for tries here, in whatever namespace. */
+export function servers(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(`"poolPath":"${work}/`);
+      } catch {
+        return false;
+      }
+    });
+}
+
+/** Waits until no process serves a try here any more: they end by themselves, a moment after the last. */
+export async function untilSilent(): Promise<void> {
+  await until(() => servers().length === 0, 30);
+}
 
 export function byre(...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
@@ -55,6 +83,31 @@ export const shell =
   (...options: string[]) =>
   (script: string) =>
     byre('try', ...options, '--', 'sh', '-c', script);
+
+/** A try of a script, after which `action` is done here before the command ends. */
+export async function meanwhile(
+  options: readonly string[],
+  script: string,
+  action: () => void,
+): Promise<{ readonly status: number | null; readonly stderr: string }> {
+  const go = path.join(work, 'go');
+  const waiting = `${script}; echo up; until [ -e '${go}' ]; do sleep 0.02; done`;
+  const child = spawn(process.execPath, [program, 'try', ...options, '--', 'sh', '-c', waiting], {
+    cwd: real(''),
+    env: environment(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stderr = '';
+  child.stderr.on('data', (text: unknown) => {
+    stderr += String(text);
+  });
+  await once(child.stdout, 'data');
+  action();
+  writeFileSync(go, '');
+  const [status] = (await once(child, 'close')) as [number | null];
+  rmSync(go);
+  return { status, stderr };
+}
 
 export function branches(): string[] {
   return (JSON.parse(byre('branches', '--json').stdout) as Array<{ name: string }>).map(({ name }) => name);

@@ -32,7 +32,13 @@ function isMounted(directory: string): boolean {
 test('the mount table is read with its escapes', () => {
   const line = '36 35 98:0 / /mnt/a\\040b\\134c rw,noatime shared:1 - fuse.byre /pool\\011x:main rw';
   expect(parseMountTable(`${line}\n\nnonsense\n`)).toEqual([
-    { directory: '/mnt/a b\\c', type: 'fuse.byre', source: '/pool\tx:main' },
+    {
+      directory: '/mnt/a b\\c',
+      type: 'fuse.byre',
+      source: '/pool\tx:main',
+      options: 'rw,noatime',
+      device: '98:0',
+    },
   ]);
 });
 

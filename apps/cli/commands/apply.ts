@@ -2,7 +2,6 @@
  * `byre apply`: makes the changes of a kept try in the directory that it began with, or finishes an apply that was cut off.
  * It must not overwrite what has changed in the directory meanwhile.
  */
-import { realpathSync } from 'node:fs';
 import { resumeApply } from '../../../src/host/apply.ts';
 import { isQuiet } from '../../../src/host/changes.ts';
 import { readJournal } from '../../../src/host/journal.ts';
@@ -18,11 +17,11 @@ import {
   applyTrial,
   conflictsAsJson,
   journalOf,
-  openTrialPool,
   requireNoJournal,
   sayConflicts,
   type TrialPlace,
   trialPlace,
+  withTrialPool,
 } from '../trials.ts';
 
 function resume(session: Session, pool: Pool, place: TrialPlace): Outcome {
@@ -73,27 +72,22 @@ function apply(session: Session, pool: Pool, place: TrialPlace, branch: string):
 }
 
 async function run(session: Session): Promise<Outcome> {
-  if (session.given !== undefined) throw refused('byre apply cannot be run for another process');
   const [named] = takePositionals(session, ['BRANCH'], 1);
   const resumes = session.values.resume === true;
   if (resumes === (named !== undefined)) throw usage('name the branch to apply, or give --resume');
   const target = named === undefined ? undefined : parseBranch(named);
-  const values = target?.pool === undefined ? session.values : { ...session.values, pool: target.pool };
-  const place = trialPlace({ ...session, values }, realpathSync(session.directory));
+  const place = await trialPlace(session, target?.pool);
   if (resumes && readJournal(journalOf(place)) === undefined) {
     if (session.json) writeJson(session, { outcome: 'nothing', branch: null, notes: [] });
     else session.write(`no apply to ${place.root} was cut off\n`);
     return Status.ok;
   }
-  const pool = await openTrialPool(session, place);
-  try {
+  return await withTrialPool(session, place, (pool) => {
     if (resumes) return resume(session, pool, place);
     const branch = target?.branch;
     if (branch === undefined) throw usage('name the branch to apply');
     return apply(session, pool, place, branch);
-  } finally {
-    pool.closeSync();
-  }
+  });
 }
 
 export const applyCommand: Command = {

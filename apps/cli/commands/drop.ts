@@ -21,7 +21,6 @@ free for new data then; 'byre compact' gives it back to the file system.`,
     ['byre drop try-1', 'drops a branch, and asks if anything would be lost'],
     ['byre drop --yes try-1 try-2', 'drops two, whatever is lost'],
   ],
-  input: 'answers',
   async run(session) {
     const { positionals } = session;
     if (positionals.length === 0) throw usage('BRANCH is missing');

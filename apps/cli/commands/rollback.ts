@@ -24,7 +24,6 @@ or snapshot is as BRANCH is now, what it has would be lost: it asks, unless --ye
     ['byre rollback main before-upgrade', 'makes main what the snapshot is'],
     ['byre rollback --keep=failed before-upgrade', 'and keeps what main was'],
   ],
-  input: 'answers',
   async run(session) {
     const [branch, to] = takeBranches(takePositionals(session, ['SNAPSHOT', 'SNAPSHOT'], 1), 2);
     const { keep } = session.values;

@@ -4,7 +4,7 @@
  * themselves with synchronous calls while the same thread serves it.
  */
 import { spawnSync } from 'node:child_process';
-import { accessSync, closeSync, constants, existsSync, openSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, openSync, readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { ByreError } from '../../../src/errors.ts';
 import { byreMounts, FILE_SYSTEM_TYPE, findMount, isDead, resolveMountPoint } from './mount-table.ts';
@@ -28,8 +28,17 @@ export interface Attachment {
   readonly how: 'mount' | 'fusermount3';
 }
 
-function isRoot(): boolean {
-  return process.geteuid?.() === 0;
+const CAP_SYS_ADMIN = 21n;
+
+/** Whether the kernel lets this process mount: root, and whoever has that right in a user namespace, under whatever number. */
+export function mayMount(): boolean {
+  if (process.geteuid?.() === 0) return true;
+  try {
+    const effective = /^CapEff:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
+    return ((BigInt(`0x${effective}`) >> CAP_SYS_ADMIN) & 1n) === 1n;
+  } catch {
+    return false;
+  }
 }
 
 /** Nothing is mounted over what is no directory. */
@@ -49,7 +58,7 @@ function flags(options: AttachOptions): string[] {
   return [options.readOnly ? 'ro' : 'rw', ...privileges, 'default_permissions'];
 }
 
-/** As root, also of a user namespace: mount(8) is given the opened device as descriptor 3. */
+/** As root or with root's right to mount, also in a user namespace: mount(8) is given the opened device as descriptor 3. */
 async function mountAsRoot(directory: string, options: AttachOptions): Promise<number> {
   const descriptor = openSync(DEVICE, 'r+');
   const own = [
@@ -88,7 +97,7 @@ function advice(): string {
     return `there is no ${DEVICE}: load the fuse module, or in a container add --device ${DEVICE}`;
   if (!isUsable())
     return `${DEVICE} is not open to you: let its owner do «chmod 666 ${DEVICE}», as most distributions have it`;
-  if (isRoot()) return 'in a container, add --cap-add SYS_ADMIN; elsewhere, see the reason above';
+  if (mayMount()) return 'in a container, add --cap-add SYS_ADMIN; elsewhere, see the reason above';
   if (!canReceiveDescriptors()) {
     return 'as an ordinary user, install fuse3 and the npm package koffi, or run inside «unshare -Urm»';
   }
@@ -102,7 +111,7 @@ export async function attach(directory: string, options: AttachOptions): Promise
   await requireDirectory(resolved);
   const reasons: string[] = [];
   const ways = [['mount', mountAsRoot] as const, ['fusermount3', mountAsUser] as const];
-  for (const [how, mount] of isRoot() ? ways : ways.slice(1)) {
+  for (const [how, mount] of mayMount() ? ways : ways.slice(1)) {
     try {
       return { descriptor: await mount(resolved, options), directory: resolved, how };
     } catch (error) {
@@ -116,7 +125,7 @@ export async function attach(directory: string, options: AttachOptions): Promise
 }
 
 function unmountCommand(directory: string, lazy: boolean): readonly [string, string[]] {
-  if (isRoot()) return ['umount', ['-i', ...(lazy ? ['-l'] : []), '--', directory]];
+  if (mayMount()) return ['umount', ['-i', ...(lazy ? ['-l'] : []), '--', directory]];
   return ['fusermount3', [lazy ? '-uz' : '-u', '--', directory]];
 }
 

@@ -13,6 +13,10 @@ export interface MountEntry {
   readonly type: string;
   /** The name it was mounted under: the pool's path, and `:branch`. */
   readonly source: string;
+  /** What it holds at this place, such as `rw,nosuid,relatime`. */
+  readonly options: string;
+  /** The numbers of its device, such as `0:45`: the same in every namespace. */
+  readonly device: string;
 }
 
 /** Blank, tab, newline and backslash stand as octal numbers in the table. */
@@ -25,23 +29,27 @@ export function parseMountTable(text: string): MountEntry[] {
   const entries: MountEntry[] = [];
   for (const line of text.split('\n')) {
     const [left, right] = line.split(' - ');
-    const directory = left?.split(' ')[4];
+    const [, , device, , directory, options] = left?.split(' ') ?? [];
     const [type, source] = right?.split(' ') ?? [];
-    if (directory === undefined || type === undefined || source === undefined) continue;
-    entries.push({ directory: unescapeField(directory), type, source: unescapeField(source) });
+    if (device === undefined || directory === undefined || options === undefined) continue;
+    if (type === undefined || source === undefined) continue;
+    entries.push({ directory: unescapeField(directory), type, source: unescapeField(source), options, device });
   }
   return entries;
 }
 
-/** The mounts of byre, in the order they were made. */
-export function byreMounts(): MountEntry[] {
+/** Every mount in the namespace of a process; none if that is not ours to see. */
+export function mountsOf(pid: number | string): MountEntry[] {
   try {
-    return parseMountTable(readFileSync('/proc/self/mountinfo', 'utf8')).filter(
-      (entry) => entry.type === FILE_SYSTEM_TYPE,
-    );
+    return parseMountTable(readFileSync(`/proc/${pid}/mountinfo`, 'utf8'));
   } catch {
     return [];
   }
+}
+
+/** The mounts of byre, in the order they were made. */
+export function byreMounts(): MountEntry[] {
+  return mountsOf('self').filter((entry) => entry.type === FILE_SYSTEM_TYPE);
 }
 
 /** The directory's absolute path without symbolic links. Does not touch the directory itself, which may hang or be dead. */
