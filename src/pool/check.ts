@@ -12,6 +12,7 @@ import { SUPERBLOCK_SLOTS } from '../core/superblock.ts';
 import { ByreError, isByreError } from '../errors.ts';
 import { operate } from './attempt.ts';
 import { gated, settleInGate } from './commit.ts';
+import { readOutsideTrees } from './scrub-records.ts';
 import type { PoolState } from './state.ts';
 import type { Steps } from './steps.ts';
 
@@ -75,6 +76,9 @@ function* walkAll(state: PoolState, thorough: boolean): Steps<CheckReport> {
     }
   }
   pagesRead += yield* readData(state, data, walk.problems);
+  // Damage outside the trees says nothing about the counts that the trees ask for.
+  const outside: Problem[] = [];
+  if (thorough) pagesRead += yield* readOutsideTrees(state, outside);
   if (!walk.problems.some(({ kind }) => kind === 'damaged' || kind === 'node')) {
     walk.finish();
     if (reserved !== store.reservedPages) {
@@ -82,9 +86,10 @@ function* walkAll(state: PoolState, thorough: boolean): Steps<CheckReport> {
       walk.problems.push({ kind: 'count', message });
     }
   }
+  const problems = [...walk.problems, ...outside];
   return {
-    ok: walk.problems.length === 0,
-    problems: walk.problems,
+    ok: problems.length === 0,
+    problems,
     branches,
     nodes: walk.nodes,
     dataReferences: walk.dataPages,
