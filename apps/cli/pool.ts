@@ -63,7 +63,7 @@ async function open(session: Session, poolPath: string, options: UseOptions): Pr
 function warnOfLoss(session: Session, pool: Pool): void {
   const { lostCommit } = pool;
   if (lostCommit === undefined) return;
-  const message = `commit ${lostCommit.commit}, the newest, is damaged; this is the one before it: ${lostCommit.error.message}`;
+  const message = `commit ${lostCommit.commit}, the newest, is not whole; this is the one before it: ${lostCommit.error.message}`;
   session.say(
     session.json ? JSON.stringify({ warning: { code: 'LOST_COMMIT', message } }) : `byre: warning: ${message}`,
   );

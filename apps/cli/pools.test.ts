@@ -88,7 +88,7 @@ describe('pools', () => {
     writeFileSync(poolPath(), bytes);
     const lost = await byre(['branches', '-1']);
     expect(lost).toMatchObject({ status: 0, output: 'main\n' });
-    expect(lost.error).toMatch(/^byre: warning: commit \d+, the newest, is damaged; this is the one before it/);
+    expect(lost.error).toMatch(/^byre: warning: commit \d+, the newest, is not whole; this is the one before it/);
     const asJson = await byre(['branches', '--json']);
     expect(JSON.parse(asJson.error)).toMatchObject({ warning: { code: 'LOST_COMMIT' } });
     JSON.parse(asJson.output);

@@ -4,8 +4,10 @@ import { expect, test } from 'vitest';
 import { type Hash64, PAGE_BYTES, writeU16, writeU32 } from './bytes.ts';
 import { NO_RECORD, type RecordRef } from './record-ref.ts';
 import {
+  COMPANION_BYTES,
   decodeSuperblock,
   encodeSuperblock,
+  type NodeRef,
   SUPERBLOCK_TAIL_BYTES,
   type Superblock,
   superblockSlot,
@@ -41,6 +43,14 @@ function recordRef(pageCount: number): fc.Arbitrary<RecordRef> {
   return fc.oneof({ weight: 5, arbitrary: some }, { weight: 1, arbitrary: fc.constant(NO_RECORD) });
 }
 
+function nodeRef(pageCount: number): fc.Arbitrary<NodeRef> {
+  return fc.record({
+    page: fc.integer({ min: 2, max: pageCount - 16 }),
+    hashLow: fc.integer({ min: 1, max: 0xffff_ffff }),
+    hashHigh: u32,
+  });
+}
+
 const superblocks: fc.Arbitrary<Superblock> = fc.integer({ min: 18, max: 0xffff_ffff }).chain((pageCount) =>
   recordRef(pageCount).chain((logHead) =>
     fc.record({
@@ -49,14 +59,7 @@ const superblocks: fc.Arbitrary<Superblock> = fc.integer({ min: 18, max: 0xffff_
       poolId: fc.uint8Array({ minLength: 16, maxLength: 16 }),
       pageCount: fc.constant(pageCount),
       limitPages: u32,
-      directory: fc.oneof(
-        fc.constant({ page: 0, hashLow: 0, hashHigh: 0 }),
-        fc.record({
-          page: fc.integer({ min: 2, max: pageCount - 16 }),
-          hashLow: fc.integer({ min: 1, max: 0xffff_ffff }),
-          hashHigh: u32,
-        }),
-      ),
+      directory: fc.oneof(fc.constant({ page: 0, hashLow: 0, hashHigh: 0 }), nodeRef(pageCount)),
       nextInode: whole,
       nextBranchId: whole,
       moment: whole,
@@ -64,7 +67,11 @@ const superblocks: fc.Arbitrary<Superblock> = fc.integer({ min: 18, max: 0xffff_
       logHead: fc.constant(logHead),
       reservedPages: fc.nat(),
       logPages: fc.integer({ min: logHead.pages, max: pageCount }),
-      tail: fc.uint8Array({ maxLength: SUPERBLOCK_TAIL_BYTES, size: 'max' }),
+      tail: fc.uint8Array({ maxLength: SUPERBLOCK_TAIL_BYTES - 40 * COMPANION_BYTES, size: 'max' }),
+      companions: fc.record({
+        nodes: fc.array(nodeRef(pageCount), { maxLength: 20 }),
+        data: fc.array(nodeRef(pageCount), { maxLength: 20 }),
+      }),
     }),
   ),
 );
@@ -84,6 +91,7 @@ const example: Superblock = {
   reservedPages: 0,
   logPages: 0,
   tail: Uint8Array.of(1, 2, 3),
+  companions: { nodes: [{ page: 4, hashLow: 6, hashHigh: 7 }], data: [{ page: 99, hashLow: 8, hashHigh: 9 }] },
 };
 
 /** The page after an edit, with a checksum that is right again. */
@@ -162,6 +170,9 @@ test('a sealed page that makes no sense is damaged, and says which field', () =>
     ['counts log', (page) => page.fill(0xff, 108, 128)],
     ['counts log length', (page) => writeU32(page, 60, 101)],
     ['tail', (page) => writeU16(page, 190, SUPERBLOCK_TAIL_BYTES + 1)],
+    ['tail', (page) => writeU16(page, 132, Math.ceil(SUPERBLOCK_TAIL_BYTES / COMPANION_BYTES))],
+    ['companions', (page) => writeU16(page, 134, 2)],
+    ['companions', (page) => writeU32(page, 195, 99)],
   ];
   for (const [field, edit] of cases) {
     const problem = `its checksum matches, but its ${field} makes no sense`;
@@ -190,6 +201,8 @@ test('what makes no sense is not written', () => {
     { limitPages: -1 },
     { poolId: new Uint8Array(15) },
     { tail: new Uint8Array(SUPERBLOCK_TAIL_BYTES + 1) },
+    { tail: new Uint8Array(SUPERBLOCK_TAIL_BYTES - COMPANION_BYTES) },
+    { companions: { nodes: [], data: [{ page: 100, hashLow: 1, hashHigh: 1 }] } },
     { logHead: { firstPage: 99, pages: 2, bytes: 5000, hashLow: 1, hashHigh: 0 }, logPages: 2 },
   ]) {
     expect(() => encodeSuperblock({ ...example, ...wrong }, hash)).toThrowError(/plausible/);

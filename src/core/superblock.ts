@@ -1,7 +1,8 @@
 /**
  * The superblock: the page from which everything in a pool is reached. Two slots, pages 0 and 1, are written in turn.
- * Callers must not write a superblock before everything it refers to is durable, nor over the slot of the newest commit.
- * A decoded superblock is whole and plausible; what it refers to may still be damaged.
+ * Callers must not write a superblock before everything it refers to is durable, but for the companions that it lists, nor over
+ * the slot of the newest commit. A decoded superblock is whole and plausible; what it refers to may still be damaged, and the
+ * newest one does not count unless its companions are whole.
  */
 import { assert } from '../errors.ts';
 import { type Hash64, PAGE_BYTES, readU16, readU32, readU64, writeU16, writeU32, writeU64 } from './bytes.ts';
@@ -27,20 +28,32 @@ const AT_MOMENT = 80;
 const AT_COUNTS_BASE = 88;
 const AT_LOG_HEAD = 108;
 const AT_RESERVED_PAGES = 128;
-// From 132 to 189: written as zero and not looked at, so that a later byre may add what this one can do without.
+const AT_NODE_COMPANIONS = 132;
+const AT_DATA_COMPANIONS = 134;
+// From 136 to 189: written as zero and not looked at, so that a later byre may add what this one can do without.
 const AT_TAIL_LENGTH = 190;
 const AT_TAIL = 192;
 const AT_CHECKSUM = PAGE_BYTES - 8;
 
-/** The longest `tail` a superblock can hold. */
+/** The longest `tail` a superblock can hold, if it has no companions. */
 export const SUPERBLOCK_TAIL_BYTES = AT_CHECKSUM - AT_TAIL;
+/** What each companion takes of that room. */
+export const COMPANION_BYTES = 12;
 
-/** A sealed reference to a node: where it starts, and the hash of its bytes. */
+/** A sealed reference to a node, or to a page of data: where it starts, and the hash of its bytes. */
 export interface NodeRef {
   readonly page: number;
   readonly hashLow: number;
   readonly hashHigh: number;
 }
+
+/** Nodes and pages that became durable by the same flush as the superblock that lists them. */
+export interface Companions {
+  readonly nodes: readonly NodeRef[];
+  readonly data: readonly NodeRef[];
+}
+
+export const NO_COMPANIONS: Companions = { nodes: [], data: [] };
 
 export interface Superblock {
   readonly nodeBytes: number;
@@ -67,6 +80,7 @@ export interface Superblock {
   readonly reservedPages: number;
   /** Changes of counts since the newest log record, encoded as that is. */
   readonly tail: Uint8Array;
+  readonly companions: Companions;
 }
 
 /** Why a page is not a superblock that can be used; `problem` is for people. */
@@ -91,9 +105,7 @@ export function encodeSuperblock(superblock: Superblock, hash: Hash64): Uint8Arr
   page.set(superblock.poolId, AT_POOL_ID);
   writeU32(page, AT_PAGE_COUNT, superblock.pageCount);
   writeU32(page, AT_LIMIT_PAGES, superblock.limitPages);
-  writeU32(page, AT_DIRECTORY, superblock.directory.page);
-  writeU32(page, AT_DIRECTORY + 4, superblock.directory.hashLow);
-  writeU32(page, AT_DIRECTORY + 8, superblock.directory.hashHigh);
+  writeNodeRef(page, AT_DIRECTORY, superblock.directory);
   writeU32(page, AT_LOG_PAGES, superblock.logPages);
   writeU64(page, AT_NEXT_INODE, superblock.nextInode);
   writeU64(page, AT_NEXT_BRANCH_ID, superblock.nextBranchId);
@@ -103,6 +115,14 @@ export function encodeSuperblock(superblock: Superblock, hash: Hash64): Uint8Arr
   writeU32(page, AT_RESERVED_PAGES, superblock.reservedPages);
   writeU16(page, AT_TAIL_LENGTH, superblock.tail.length);
   page.set(superblock.tail, AT_TAIL);
+  const { nodes, data } = superblock.companions;
+  writeU16(page, AT_NODE_COMPANIONS, nodes.length);
+  writeU16(page, AT_DATA_COMPANIONS, data.length);
+  let at = AT_TAIL + superblock.tail.length;
+  for (const ref of [...nodes, ...data]) {
+    writeNodeRef(page, at, ref);
+    at += COMPANION_BYTES;
+  }
   const sum = checksumOf(page, hash);
   writeU32(page, AT_CHECKSUM, sum[0]);
   writeU32(page, AT_CHECKSUM + 4, sum[1]);
@@ -131,18 +151,17 @@ export function decodeSuperblock(bytes: Uint8Array, hash: Hash64): Superblock | 
   }
   if (version !== FORMAT_VERSION) return damaged('format version');
   const tailLength = readU16(bytes, AT_TAIL_LENGTH);
-  if (tailLength > SUPERBLOCK_TAIL_BYTES) return damaged('tail');
+  const nodes = readU16(bytes, AT_NODE_COMPANIONS);
+  const data = readU16(bytes, AT_DATA_COMPANIONS);
+  const atCompanions = AT_TAIL + tailLength;
+  if (atCompanions + (nodes + data) * COMPANION_BYTES > AT_CHECKSUM) return damaged('tail');
   const superblock: Superblock = {
     nodeBytes: readU32(bytes, AT_NODE_BYTES),
     commit: readU64(bytes, AT_COMMIT),
     poolId: bytes.slice(AT_POOL_ID, AT_POOL_ID + POOL_ID_BYTES),
     pageCount: readU32(bytes, AT_PAGE_COUNT),
     limitPages: readU32(bytes, AT_LIMIT_PAGES),
-    directory: {
-      page: readU32(bytes, AT_DIRECTORY),
-      hashLow: readU32(bytes, AT_DIRECTORY + 4),
-      hashHigh: readU32(bytes, AT_DIRECTORY + 8),
-    },
+    directory: readNodeRef(bytes, AT_DIRECTORY),
     logPages: readU32(bytes, AT_LOG_PAGES),
     nextInode: readU64(bytes, AT_NEXT_INODE),
     nextBranchId: readU64(bytes, AT_NEXT_BRANCH_ID),
@@ -150,10 +169,28 @@ export function decodeSuperblock(bytes: Uint8Array, hash: Hash64): Superblock | 
     countsBase: readRecordRef(bytes, AT_COUNTS_BASE),
     logHead: readRecordRef(bytes, AT_LOG_HEAD),
     reservedPages: readU32(bytes, AT_RESERVED_PAGES),
-    tail: bytes.slice(AT_TAIL, AT_TAIL + tailLength),
+    tail: bytes.slice(AT_TAIL, atCompanions),
+    companions: {
+      nodes: readNodeRefs(bytes, atCompanions, nodes),
+      data: readNodeRefs(bytes, atCompanions + nodes * COMPANION_BYTES, data),
+    },
   };
   const flaw = flawOf(superblock);
   return flaw === undefined ? superblock : damaged(flaw);
+}
+
+function writeNodeRef(bytes: Uint8Array, at: number, ref: NodeRef): void {
+  writeU32(bytes, at, ref.page);
+  writeU32(bytes, at + 4, ref.hashLow);
+  writeU32(bytes, at + 8, ref.hashHigh);
+}
+
+function readNodeRef(bytes: Uint8Array, at: number): NodeRef {
+  return { page: readU32(bytes, at), hashLow: readU32(bytes, at + 4), hashHigh: readU32(bytes, at + 8) };
+}
+
+function readNodeRefs(bytes: Uint8Array, at: number, count: number): NodeRef[] {
+  return Array.from({ length: count }, (_, index) => readNodeRef(bytes, at + index * COMPANION_BYTES));
 }
 
 function damaged(field: string): SuperblockProblem {
@@ -188,8 +225,14 @@ function flawOf(superblock: Superblock): string | undefined {
   if (!isPlausibleRecord(superblock.logHead, pageCount)) return 'counts log';
   if (superblock.logPages < superblock.logHead.pages || superblock.logPages > pageCount) return 'counts log length';
   if (!isU32(superblock.reservedPages)) return 'reservations';
-  if (superblock.tail.length > SUPERBLOCK_TAIL_BYTES) return 'tail';
-  return undefined;
+  return flawOfRest(superblock);
+}
+
+function flawOfRest({ tail, companions: { nodes, data }, nodeBytes, pageCount }: Superblock): string | undefined {
+  if (tail.length + (nodes.length + data.length) * COMPANION_BYTES > SUPERBLOCK_TAIL_BYTES) return 'tail';
+  const isIn = (ref: NodeRef, pages: number) => ref.page >= SUPERBLOCK_SLOTS && ref.page + pages <= pageCount;
+  const areIn = nodes.every((ref) => isIn(ref, nodeBytes / PAGE_BYTES)) && data.every((ref) => isIn(ref, 1));
+  return areIn ? undefined : 'companions';
 }
 
 function isU32(value: number): boolean {

@@ -1,5 +1,5 @@
 /**
- * The commit: seal what has changed, write it, flush, write the other superblock, flush.
+ * The commit: seal what has changed, write it, flush, write the other superblock, flush. Small ones leave the first flush out.
  * Callers must not seal anything themselves, and share commits: those that arrive while one is in flight share the next. Format in docs/format.md, promises in
  * docs/durability.md.
  */
@@ -10,13 +10,14 @@ import { prepare } from '../core/prepare.ts';
 import { NO_RECORD } from '../core/record-ref.ts';
 import { seal } from '../core/seal.ts';
 import { reclaimStep } from '../core/share.ts';
-import { encodeSuperblock } from '../core/superblock.ts';
+import { type Companions, NO_COMPANIONS } from '../core/superblock.ts';
 import { put } from '../core/tree.ts';
 import { ByreError, isByreError } from '../errors.ts';
 import { operate } from './attempt.ts';
+import { dirtyCompanions } from './companions.ts';
 import { type NextCounts, nextCounts } from './counts-storage.ts';
 import { Flight, type Sealed } from './flight.ts';
-import { growDevice, writeFrames } from './load.ts';
+import { growDevice, writeFrames, writePages } from './load.ts';
 import type { OpenBranch, PoolState, StoredCounts } from './state.ts';
 import type { Steps } from './steps.ts';
 
@@ -123,13 +124,15 @@ function* sealAndWriteOnce(state: PoolState): Steps<Sealed> {
   seal(store, state.directory);
   store.dirtyRoots.delete(state.directory);
   let counts: NextCounts | undefined;
+  let companions: Companions | undefined;
   try {
     counts = nextCounts(state);
+    const isListed = state.writes === state.flushedWrites && counts.written.length === 0;
+    companions = isListed ? dirtyCompanions(state, counts.stored.tail.length) : undefined;
     yield* growDevice(state);
     yield* writeFrames(state, store.data);
     yield* writeFrames(state, store.nodes);
-    for (const { ref, bytes } of counts.written)
-      yield { kind: 'write', offset: pageOffset(ref.firstPage), pieces: [bytes] };
+    for (const { ref, bytes } of counts.written) yield* writePages(state, ref.firstPage, [bytes]);
   } catch (error) {
     // A full device refused new pages: nothing that is in use was touched, and the pool goes on. Anything else is not known.
     if (isByreError(error) && error.code === 'ENOSPC') counts?.abandon();
@@ -137,7 +140,7 @@ function* sealAndWriteOnce(state: PoolState): Steps<Sealed> {
     state.changed = true;
     throw error;
   }
-  return finishSeal(state, counts.stored);
+  return finishSeal(state, counts.stored, companions);
 }
 
 /** Brings the directory records of changed branches up to date. */
@@ -167,7 +170,7 @@ export function branchKey(branch: OpenBranch): Uint8Array {
 }
 
 /** Everything but the superblock is written: from here on the commit is sealed and the next one is being built. */
-function finishSeal(state: PoolState, stored: StoredCounts): Sealed {
+function finishSeal(state: PoolState, stored: StoredCounts, companions: Companions | undefined): Sealed {
   const { store } = state;
   store.space.closeWindows();
   const pageCount = store.counts.shrink();
@@ -175,29 +178,26 @@ function finishSeal(state: PoolState, stored: StoredCounts): Sealed {
   state.foldCounts = false;
   const held = store.counts.seal();
   const { directory } = state;
-  const superblock = encodeSuperblock(
-    {
-      nodeBytes: store.nodeBytes,
-      commit: store.building,
-      poolId: state.poolId,
-      pageCount,
-      limitPages: state.limitPages,
-      directory: { page: directory.page, hashLow: directory.low, hashHigh: directory.high },
-      nextInode: state.nextInode,
-      nextBranchId: state.nextBranchId,
-      moment: state.moment,
-      countsBase: stored.base,
-      logHead: stored.log[stored.log.length - 1] ?? NO_RECORD,
-      logPages: stored.log.reduce((sum, ref) => sum + ref.pages, 0),
-      reservedPages: store.reservedPages,
-      tail: stored.tail,
-    },
-    store.hash,
-  );
-  const sealed = { commit: store.building, superblock, pageCount, held };
+  const superblock = {
+    nodeBytes: store.nodeBytes,
+    commit: store.building,
+    poolId: state.poolId,
+    pageCount,
+    limitPages: state.limitPages,
+    directory: { page: directory.page, hashLow: directory.low, hashHigh: directory.high },
+    nextInode: state.nextInode,
+    nextBranchId: state.nextBranchId,
+    moment: state.moment,
+    countsBase: stored.base,
+    logHead: stored.log[stored.log.length - 1] ?? NO_RECORD,
+    logPages: stored.log.reduce((sum, ref) => sum + ref.pages, 0),
+    reservedPages: store.reservedPages,
+    tail: stored.tail,
+    companions: companions ?? NO_COMPANIONS,
+  };
   store.building++;
   state.changed = false;
-  return sealed;
+  return { superblock, flushesOnce: companions !== undefined, held };
 }
 
 /** Gives the device's end back that neither of the last two commits uses; nothing may grow it meanwhile. */

@@ -13,6 +13,7 @@ import { ByreError } from '../errors.ts';
 import { operate } from './attempt.ts';
 import { checkWritable, listBranches, openBranch, reclaim } from './branches.ts';
 import { commit, cutDevice, gated, settleInGate } from './commit.ts';
+import { writePages } from './load.ts';
 import type { PoolState } from './state.ts';
 import type { Steps } from './steps.ts';
 
@@ -173,7 +174,7 @@ function* placeNode(state: PoolState, pass: Pass, page: number, low: number, hig
   pass.nodes.set(page, moved);
   try {
     yield* grow(state);
-    yield { kind: 'write', offset: pageOffset(target), pieces: [bytes] };
+    yield* writePages(state, target, [bytes]);
   } catch (error) {
     // It can only be released again if it is somewhere: here, since it is not on the device.
     const frame = store.nodes.take(target);
@@ -204,7 +205,7 @@ function* moveData(state: PoolState, pass: Pass, page: number, checksum: number)
   store.data.drop(target);
   pass.data.set(page, { page: target, low: checksum, high: 0 });
   yield* grow(state);
-  yield { kind: 'write', offset: pageOffset(target), pieces: [bytes] };
+  yield* writePages(state, target, [bytes]);
 }
 
 /** New pages may lie beyond the device's end where no low ones are free. */

@@ -1,19 +1,20 @@
 /**
- * A sealed commit on its way to durability: flush, superblock, flush. Other operations go on meanwhile.
+ * A sealed commit on its way to durability: flush, superblock, flush; the first flush is left out if the superblock lists all that
+ * it would be for. Other operations go on meanwhile.
  * Whoever performs `request` must call `advance` once, and only if it is still the present one; a failure ends the flight.
  */
 
 import { pageOffset } from '../core/bytes.ts';
 import type { PageRuns } from '../core/counts.ts';
-import { superblockSlot } from '../core/superblock.ts';
+import { encodeSuperblock, type Superblock, superblockSlot } from '../core/superblock.ts';
 import type { DeviceRequest } from './device.ts';
 import type { PoolState } from './state.ts';
 import { performSync, type Steps, type WaitRequest } from './steps.ts';
 
 export interface Sealed {
-  readonly commit: number;
-  readonly superblock: Uint8Array;
-  readonly pageCount: number;
+  readonly superblock: Superblock;
+  /** Everything that the superblock refers to, but for its companions, is durable. */
+  readonly flushesOnce: boolean;
   /** Pages freed while it was built. */
   readonly held: PageRuns;
 }
@@ -25,14 +26,19 @@ export class Flight {
   private readonly state: PoolState;
   private readonly sealed: Sealed;
   private readonly rest: DeviceRequest[];
+  /** Writes before this flight: its last flush makes them durable. */
+  private readonly writes: number;
   private land: () => void = () => {};
 
   constructor(state: PoolState, sealed: Sealed) {
     this.state = state;
     this.sealed = sealed;
-    const offset = pageOffset(superblockSlot(sealed.commit));
-    this.request = { kind: 'flush' };
-    this.rest = [{ kind: 'write', offset, pieces: [sealed.superblock] }, { kind: 'flush' }];
+    this.writes = state.writes;
+    const { superblock, flushesOnce } = sealed;
+    const offset = pageOffset(superblockSlot(superblock.commit));
+    const pieces = [encodeSuperblock(superblock, state.store.hash)];
+    this.rest = [{ kind: 'write', offset, pieces }, { kind: 'flush' }];
+    this.request = flushesOnce ? this.rest.shift() : { kind: 'flush' };
     const until = new Promise<void>((resolve) => {
       this.land = resolve;
     });
@@ -81,11 +87,13 @@ export class Flight {
 
   private end(): void {
     const { state, sealed } = this;
-    state.durable = sealed.commit;
+    const { commit, pageCount } = sealed.superblock;
+    state.durable = commit;
+    state.flushedWrites = this.writes;
     state.store.counts.free(state.heldPages);
     state.heldPages = sealed.held;
     state.previousPages = state.durablePages;
-    state.durablePages = sealed.pageCount;
+    state.durablePages = pageCount;
     state.flight = undefined;
     this.land();
   }

@@ -3,17 +3,19 @@
  * Callers must pin what was loaded for an operation until that operation ends.
  */
 
-import { PAGE_BYTES, pageOffset } from '../core/bytes.ts';
+import { PAGE_BYTES, pageOffset, pagesFor } from '../core/bytes.ts';
 import type { Fault } from '../core/fault.ts';
 import type { Frames } from '../core/frames.ts';
 import { headerPage, NODE_MAGIC } from '../core/node.ts';
 import { ByreError } from '../errors.ts';
-import type { DeviceRequest } from './device.ts';
 import type { PoolState } from './state.ts';
 import { driveSync, performSync, type Steps } from './steps.ts';
 
 /** How much one read or write request moves at most. */
 const RUN_PAGES = 256;
+/** The device grows by an eighth, within these bounds. */
+const GROW_PART = 1 / 8;
+const SMALL_GROW_BYTES = 1 << 16;
 const GROW_BYTES = 1 << 20;
 
 /** Frames pinned for one operation. */
@@ -134,12 +136,7 @@ export function writeDirect(state: PoolState, direct: readonly number[], bytes: 
       for (i += 2; i < direct.length; i += 2, length += PAGE_BYTES) {
         if (direct[i] !== page + length / PAGE_BYTES || direct[i + 1] !== place + length) break;
       }
-      const request: DeviceRequest = {
-        kind: 'write',
-        offset: pageOffset(page),
-        pieces: [bytes.subarray(place, place + length)],
-      };
-      performSync(device, request);
+      driveSync(device, writePages(state, page, [bytes.subarray(place, place + length)]));
     }
   } catch {
     store.data.begin();
@@ -174,10 +171,29 @@ export function* writeData(state: PoolState): Steps<void> {
   yield* writeFrames(state, state.store.data);
 }
 
-/** Makes the device as long as the pool's page count says. */
+/** Makes the device as long as the pool's page count says, and somewhat longer: growing is dear. */
 export function* growDevice(state: PoolState): Steps<void> {
-  const needed = pageOffset(state.store.counts.pageCount);
-  if (needed > state.device.bytes) yield { kind: 'resize', bytes: Math.ceil(needed / GROW_BYTES) * GROW_BYTES };
+  const { device, store, limitPages } = state;
+  const needed = pageOffset(store.counts.pageCount);
+  const { bytes } = device;
+  if (needed <= bytes) return;
+  const step = Math.min(GROW_BYTES, Math.max(SMALL_GROW_BYTES, pageOffset(pagesFor(bytes * GROW_PART))));
+  const wanted = Math.ceil(needed / step) * step;
+  const grown = limitPages === 0 ? wanted : Math.max(needed, Math.min(wanted, pageOffset(limitPages)));
+  yield { kind: 'resize', bytes: grown };
+  // A file system finds blocks for a hole when it is written, and a flush then waits for its journal. Small commits, of which
+  // there may be many, write to blocks that are there.
+  const dirtyBytes = store.nodes.dirtyCount * store.nodes.frameBytes + store.data.dirtyCount * PAGE_BYTES;
+  const growth = grown - bytes;
+  if (growth <= GROW_BYTES && dirtyBytes < growth) {
+    yield { kind: 'write', offset: bytes, pieces: [new Uint8Array(growth)] };
+  }
+}
+
+/** Writes pages from `first` on. A commit that comes later knows by the count that they are to be flushed. */
+export function* writePages(state: PoolState, first: number, pieces: readonly Uint8Array[]): Steps<void> {
+  state.writes++;
+  yield { kind: 'write', offset: pageOffset(first), pieces };
 }
 
 /** Writes the dirty frames, neighbours on the device in one request, and marks them clean once written. */
@@ -198,8 +214,7 @@ export function* writeFrames(state: PoolState, frames: Frames): Steps<void> {
       pieces.push(state.device.performSync ? bytes : bytes.slice());
       end++;
     }
-    const request: DeviceRequest = { kind: 'write', offset: pageOffset(first), pieces };
-    yield request;
+    yield* writePages(state, first, pieces);
     for (; i < end; i++) frames.clean(dirty[i]);
   }
 }

@@ -19,10 +19,11 @@ import { ByreError, isByreError } from '../errors.ts';
 import { operate } from './attempt.ts';
 import { createBranch, dropUnnamed } from './branches.ts';
 import { commit } from './commit.ts';
+import { type ReadCompanion, readCompanions } from './companions.ts';
 import type { Device } from './device.ts';
 import { hash64 } from './hash.ts';
 import type { PoolOptions } from './options.ts';
-import { type LostCommit, PoolState } from './state.ts';
+import { PoolState } from './state.ts';
 import type { Steps } from './steps.ts';
 
 /** The longest chain of count records that a pool may have; more is damage. */
@@ -36,11 +37,12 @@ export function* openState(device: Device, options: PoolOptions): Steps<PoolStat
     }
     return yield* format(device, options);
   }
-  const { found, problems } = yield* readSuperblocks();
-  let lost: LostCommit | undefined;
+  const { found, problems, unfinished, companions } = yield* wholeSuperblocks(device);
+  let lost = unfinished && { commit: unfinished.commit, error: cutOff(device, unfinished) };
   for (const { superblock, page } of found) {
     try {
-      if (!options.readOnly) yield* makeDurable(superblock, page);
+      if (!options.readOnly) yield* makeDurable(superblock, page, superblock === found[0].superblock ? companions : []);
+      if (!options.readOnly && unfinished) yield* wipe(unfinished);
       const state = yield* openCommit(device, options, superblock);
       state.lost = lost;
       return state;
@@ -51,6 +53,37 @@ export function* openState(device: Device, options: PoolOptions): Steps<PoolStat
   }
   if (lost) throw lost.error;
   throw unusable(device, problems);
+}
+
+/** How often a reader looks again whether a commit is whole that its writer may have gone on from. */
+const LOOKS = 10;
+
+function cutOff(device: Device, { commit }: Superblock): ByreError {
+  const message = `commit ${commit} of ${device.name} is not whole: it was cut off, or a page of it is damaged`;
+  return new ByreError('DAMAGED', message);
+}
+
+interface WholeSuperblocks extends FoundSuperblocks {
+  /** The newest one, if it is not among those found: its commit was cut off, and has not happened. */
+  readonly unfinished: Superblock | undefined;
+  /** What belongs to the newest one that was found. */
+  readonly companions: readonly ReadCompanion[];
+}
+
+/** The superblocks, without one whose companions are not all there. */
+function* wholeSuperblocks(device: Device): Steps<WholeSuperblocks> {
+  let looked: Superblock | undefined;
+  for (let looks = 1; ; looks++) {
+    const { found, problems } = yield* readSuperblocks();
+    const newest = found[0]?.superblock;
+    const companions = newest === undefined ? [] : yield* readCompanions(device, newest);
+    if (companions !== undefined) return { found, problems, unfinished: undefined, companions };
+    // A writer may have gone on, and have used these pages again.
+    if (newest.commit === looked?.commit || looks === LOOKS) {
+      return { found: found.slice(1), problems, unfinished: newest, companions: [] };
+    }
+    looked = newest;
+  }
 }
 
 export interface FoundSuperblocks {
@@ -136,11 +169,18 @@ function* openCommit(device: Device, options: PoolOptions, superblock: Superbloc
 }
 
 /**
- * Writes the superblock that was read once more, and flushes: an earlier process may have ended, or failed, between its
- * write and its flush, and what the next commit overwrites must not be what the device still goes by.
+ * Writes the superblock that was read once more, with its companions, and flushes: an earlier process may have ended, or its flush
+ * failed, between write and flush, and what the next commit overwrites must not be what the device still goes by.
  */
-function* makeDurable(superblock: Superblock, page: Uint8Array): Steps<void> {
+function* makeDurable(superblock: Superblock, page: Uint8Array, companions: readonly ReadCompanion[]): Steps<void> {
+  for (const { offset, bytes } of companions) yield { kind: 'write', offset, pieces: [bytes] };
   yield { kind: 'write', offset: pageOffset(superblockSlot(superblock.commit)), pieces: [page] };
+  yield { kind: 'flush' };
+}
+
+/** Takes a superblock away that was cut off: what is written from now on must not make it whole. */
+function* wipe({ commit }: Superblock): Steps<void> {
+  yield { kind: 'write', offset: pageOffset(superblockSlot(commit)), pieces: [new Uint8Array(PAGE_BYTES)] };
   yield { kind: 'flush' };
 }
 

@@ -161,7 +161,7 @@ export interface PoolBase {
   readonly poolId: Uint8Array;
   /** The number of the last durable commit. */
   readonly commitNumber: number;
-  /** Set if the newest commit was damaged and the one before it was opened in its place. */
+  /** Set if the newest commit is not whole (cut off, or damaged), and the one before it was opened in its place. */
   readonly lostCommit: LostCommit | undefined;
   /** True while something is not durable. */
   readonly dirty: boolean;

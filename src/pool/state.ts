@@ -21,7 +21,7 @@ export interface OpenBranch {
   recorded: boolean;
   /** Dropped or released: its root is gone. */
   gone: boolean;
-  /** Counts up when the content is replaced as a whole, by a rollback or a merge. */
+  /** Counts up when the content is replaced as a whole, by a rollback or a merge, or is gone. */
   version: number;
 }
 
@@ -66,6 +66,9 @@ export class PoolState {
   /** The page counts of the last two durable commits, which the device must not be cut below. */
   durablePages = 0;
   previousPages = 0;
+  /** How often pages were written (whoever does it must count), and how often before the last flush: alike if all are durable. */
+  writes = 0;
+  flushedWrites = 0;
   /** Pages freed by the last durable commit: free once the next one is durable. */
   heldPages: PageRuns = [];
   /** Something besides branches and directory has changed: limits, numbers, counts. */

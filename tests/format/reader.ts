@@ -38,9 +38,23 @@ export class PoolReader {
     this.#bytes = bytes;
     const valid = [0, 1].map((page) => this.#view(page * PAGE, PAGE)).filter((slot) => isSuperblock(slot));
     valid.sort((a, b) => number64(b, 16) - number64(a, 16));
+    if (valid.length > 1 && !this.#isFinished(valid[0])) valid.shift();
     if (valid.length === 0) throw new Error('no superblock');
     this.superblock = valid[0];
     this.#nodeBytes = this.superblock.getUint32(12, true);
+  }
+
+  /** Whether all companions of a superblock are there. */
+  #isFinished(superblock: DataView): boolean {
+    const [nodes, pages, tailBytes] = [132, 134, 190].map((at) => superblock.getUint16(at, true));
+    for (let index = 0; index < nodes + pages; index++) {
+      const at = 192 + tailBytes + 12 * index;
+      const length = index < nodes ? superblock.getUint32(12, true) : PAGE;
+      const offset = superblock.getUint32(at, true) * PAGE;
+      if (offset + length > this.#bytes.length) return false;
+      if (hashOf(this.#view(offset, length)) !== superblock.getBigUint64(at + 4, true)) return false;
+    }
+    return true;
   }
 
   get pageCount(): number {
