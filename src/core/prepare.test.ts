@@ -65,6 +65,25 @@ test('several puts or removals in one operation, with nothing resident', () => {
   );
 });
 
+test('removals that join nodes with neighbours which are not resident', () => {
+  const pool = memoryPool();
+  const main = pool.branchSync('main');
+  const { store, root } = main;
+  const keys = Array.from({ length: 1500 }, (_, n) => key(n));
+  for (const each of keys) operate(main, { puts: [each] }, () => put(store, root, each, new Uint8Array(90)));
+  // From several places in turn, so that each comes to a node whose neighbours nobody has read.
+  for (let from = 0; from < 250; from++) {
+    pool.commitSync();
+    store.nodes.forgetClean();
+    const gone = Array.from({ length: 6 }, (_, part) => keys[part * 250 + from]!);
+    operate(main, { removes: gone, purpose: 'free' }, () => {
+      for (const each of gone) remove(store, root, each);
+    });
+  }
+  expect(root.page).toBe(0);
+  expect(pool.checkSync().problems).toEqual([]);
+});
+
 test('parts of pages of content are loaded before they are written', () => {
   const span = fc.record({ from: fc.nat(40_000), length: fc.integer({ min: 1, max: 9000 }), forget: fc.boolean() });
   fc.assert(
