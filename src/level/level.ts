@@ -19,11 +19,12 @@ import { type BranchTarget, targetOf } from '../tables/branch-target.ts';
 import { deleteRange, type RowWrite, readMany, writeBatch } from '../tables/bulk.ts';
 import { bytesCodec } from '../tables/codec.ts';
 import { holdNow } from '../tables/held.ts';
-import { runJob, step } from '../tables/job.ts';
-import { checkValue, readValue } from '../tables/ops/cell.ts';
+import { runJob, runJobSync, step } from '../tables/job.ts';
+import { fetchHeld } from '../tables/long.ts';
+import { checkValue, LongValue, readValue } from '../tables/ops/cell.ts';
 import { Schema } from '../tables/schema.ts';
 import type { Target } from '../tables/target.ts';
-import { writeRow } from '../tables/write.ts';
+import { writeRow } from '../tables/write-row.ts';
 import { EntryIterator, KeyIterator, type Source, ValueIterator } from './iterator.ts';
 import { LevelRange, type RangeBounds } from './range.ts';
 import { LevelSnapshot } from './snapshot.ts';
@@ -78,12 +79,14 @@ export class ByreLevel<K = string, V = string> extends AbstractLevel<Uint8Array,
 
   async _get(key: Uint8Array, options: ReadOptions): Promise<Uint8Array | undefined> {
     const target = this.reader(options);
-    return target.run(() => readValue(target.store, target.root, this.rows.rowKey(key)));
+    const stored = await target.run(() => readValue(target.store, target.root, this.rows.rowKey(key)));
+    return stored instanceof LongValue ? runJob(target, fetchHeld(target, this.rows.rowKey(key).slice())) : stored;
   }
 
   _getSync(key: Uint8Array, options: ReadOptions): Uint8Array | undefined {
     const target = this.reader(options);
-    return target.runSync(() => readValue(target.store, target.root, this.rows.rowKey(key)));
+    const stored = target.runSync(() => readValue(target.store, target.root, this.rows.rowKey(key)));
+    return stored instanceof LongValue ? runJobSync(target, fetchHeld(target, this.rows.rowKey(key).slice())) : stored;
   }
 
   async _getMany(keys: Uint8Array[], options: ReadOptions): Promise<Array<Uint8Array | undefined>> {

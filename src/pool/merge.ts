@@ -51,6 +51,8 @@ export interface MergedState {
   readonly work: Root;
   /** All keys that both changed, differently. */
   readonly conflicts: readonly ResolvedConflict[];
+  /** A number that nothing in the pool has had. Inside an operation. */
+  nextNumber(): number;
 }
 
 export interface ResolvedConflict extends KeyConflict {
@@ -202,7 +204,8 @@ function* mergeOnce(
   work: OpenBranch,
   { resolve = () => 'conflict', settle = [] }: Pick<MergeOptions, 'resolve' | 'settle'>,
 ): Steps<MergeReport> {
-  const merged = { store: state.store, base, theirs: source.record.root, work: work.record.root };
+  const nextNumber = () => state.nextInode++;
+  const merged = { store: state.store, base, theirs: source.record.root, work: work.record.root, nextNumber };
   const { changes, conflicts } = yield* mergeRoots(state, base, merged.theirs, merged.work, resolve);
   let left: readonly ResolvedConflict[] = conflicts;
   // A fork remembers what it was forked from: the receiving branch as it was.

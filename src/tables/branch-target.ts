@@ -4,8 +4,9 @@
  */
 
 import type { Root } from '../core/store.ts';
+import { isByreError } from '../errors.ts';
 import type { Branch } from '../pool/branch.ts';
-import { type Job, proceed } from './job.ts';
+import { type Job, proceed, runJobSync } from './job.ts';
 import type { KeySet, ReadSet } from './ops/access.ts';
 import type { Fork, Target } from './target.ts';
 
@@ -88,18 +89,55 @@ export class BranchTarget implements Target {
     return { root: branch.root, release };
   }
 
-  *atomically<T>(work: (inner: Target) => Job<T>): Job<T> {
-    for (;;) {
-      const fork = yield* forkOf(this.branch);
-      try {
-        const result = yield* work(new BranchTarget(fork.branch, this.reads, this.writes));
-        if (yield* adopt(this.branch, fork.branch)) return result;
-      } finally {
-        fork.release();
+  nextNumber(): number {
+    return this.branch.nextInode();
+  }
+
+  *atomically<T>(work: Work<T>): Job<T> {
+    const tries: Tries = { last: undefined };
+    try {
+      for (let failures = 0; ; failures++) {
+        const outcome = yield* failures < PATIENCE ? this.attempt(work, tries) : this.atOnce(work, tries);
+        if (outcome !== undefined) return outcome.result;
       }
+    } finally {
+      tries.last?.release();
+    }
+  }
+
+  /** Undefined: the branch has changed meanwhile, and nothing was done. */
+  private *attempt<T>(work: Work<T>, tries: Tries): Job<{ result: T } | undefined> {
+    const fork = yield* forkOf(this.branch);
+    try {
+      const result = yield* work(new BranchTarget(fork.branch, this.reads, this.writes), tries.last?.branch.root);
+      return (yield* adopt(this.branch, fork.branch)) ? { result } : undefined;
+    } finally {
+      tries.last?.release();
+      tries.last = fork;
+    }
+  }
+
+  /** An attempt that nobody comes in between, where the device lets it: who writes all the time must not starve others. */
+  private *atOnce<T>(work: Work<T>, tries: Tries): Job<{ result: T } | undefined> {
+    const now = () => runJobSync(this, this.attempt(work, tries));
+    try {
+      return yield* proceed({ wait: async () => now(), now });
+    } catch (error) {
+      if (!isByreError(error) || error.code !== 'UNSUPPORTED') throw error;
+      return yield* this.attempt(work, tries);
     }
   }
 }
+
+type Work<T> = (inner: Target, last?: Root) => Job<T>;
+
+/** The fork of the attempt before, if there was one. */
+interface Tries {
+  last: OwnFork | undefined;
+}
+
+/** After so many attempts that others came in between, one that nobody can. */
+const PATIENCE = 2;
 
 const target = (branch: Branch) => new BranchTarget(branch);
 

@@ -6,20 +6,23 @@
 import type { ContentRange } from '../core/content.ts';
 import { prepare } from '../core/prepare.ts';
 import { scan } from '../core/scan.ts';
+import type { Root } from '../core/store.ts';
 import { remove, removeRangeStep } from '../core/tree.ts';
 import { ByreError } from '../errors.ts';
 import { Cursor } from './cursor.ts';
 import { fillIndex } from './fill.ts';
 import { type Job, step } from './job.ts';
-import { encodeRecord, sortIndexes } from './ops/catalogue.ts';
-import { isLarge, planValue, readValue, writeValue } from './ops/cell.ts';
+import { fetchLong } from './long.ts';
+import { encodeRecord } from './ops/catalogue.ts';
+import { isLarge, isLong, LongValue, planValue, readValue, type Stored, writeValue } from './ops/cell.ts';
 import { type IndexDefinition, sameIndex } from './ops/index-definition.ts';
 import { IndexLayout } from './ops/layout.ts';
 import type { ResolvedRange } from './ops/range.ts';
 import type { Key } from './ops/tuple.ts';
 import type { LiveIndex, Schema } from './schema.ts';
 import type { Target } from './target.ts';
-import { makeTable, writeRow } from './write.ts';
+import { makeTable, writeCell } from './write.ts';
+import { writeRow } from './write-row.ts';
 
 /** A change of one row; `value` undefined removes it. */
 export interface RowWrite {
@@ -37,7 +40,8 @@ export function* writeBatch<Value>(target: Target, schema: Schema<Value>, change
   }
   yield* target.atomically(function* (inner) {
     yield* schema.load(inner);
-    if (schema.indexes.length > 0) {
+    const isPlain = schema.indexes.length === 0 && !schema.long;
+    if (!isPlain || changes.some(({ value }) => value !== undefined && isLong(value))) {
       for (const { key, value } of changes) yield* writeRow(inner, schema, key, value, 'any');
       return;
     }
@@ -102,7 +106,8 @@ export function* deleteRange<Value>(target: Target, schema: Schema<Value>, range
     for (let left = range.limit; left > 0; ) {
       const keys = yield* step(() => firstKeys(inner, range, Math.min(left, STEP_KEYS)));
       if (keys.length === 0) break;
-      if (schema.indexes.length === 0) yield* step(() => removeRows(inner, schema, keys));
+      const isPlain = schema.indexes.length === 0 && !schema.long;
+      if (isPlain) yield* step(() => removeRows(inner, schema, keys));
       else for (const key of keys) yield* writeRow(inner, schema, schema.layout.keyOf(key), undefined, 'any');
       count += keys.length;
       left -= keys.length;
@@ -253,45 +258,46 @@ function* writeRecord<Value>(
   definitions: readonly IndexDefinition[],
 ): Job<void> {
   const { record } = schema.layout;
-  const bytes = encodeRecord({ values: schema.codec.name, indexes: sortIndexes(definitions) });
+  const bytes = encodeRecord({ values: schema.codec.name, indexes: definitions, long: schema.long });
   yield* step(() => {
     writeCell(target, record, bytes);
     target.recordChanged();
   });
 }
 
-/** One operation: writes one cell. */
-export function writeCell(target: Target, key: Uint8Array, value: Uint8Array): void {
-  const { store, root } = target;
-  prepare(store, root, isLarge(store, value) ? { puts: [key], content: [planValue(key, value)] } : { puts: [key] });
-  target.writes?.add(key);
-  writeValue(store, root, key, value);
-}
-
-/** The rows of several keys, in their order; undefined where there is none. One operation for every few keys. */
+/** The rows of several keys as of one moment, in their order; undefined where there is none. */
 export function* readMany<Value>(
   target: Target,
   schema: Schema<Value>,
   keys: readonly Key[],
 ): Job<Array<Uint8Array | undefined>> {
-  const { layout } = schema;
-  const fork = keys.length > STEP_KEYS && !target.readOnly ? yield* target.fork() : undefined;
+  const isShort = (value: Stored | undefined) => !(value instanceof LongValue);
+  if (keys.length <= STEP_KEYS) {
+    const values = yield* step(() => readSome(target, target.root, schema, keys));
+    if (values.every(isShort)) return values as Array<Uint8Array | undefined>;
+  }
+  const { store } = target;
+  const held = yield* target.fork();
   const found: Array<Uint8Array | undefined> = [];
   try {
     for (let at = 0; at < keys.length; at += STEP_KEYS) {
-      const some = yield* step(() => {
-        const values: Array<Uint8Array | undefined> = [];
-        for (const key of keys.slice(at, at + STEP_KEYS)) {
-          const rowKey = layout.rowKey(key);
-          target.reads?.keys.add(rowKey);
-          values.push(readValue(target.store, fork?.root ?? target.root, rowKey));
-        }
-        return values;
-      });
-      found.push(...some);
+      const some = keys.slice(at, at + STEP_KEYS);
+      for (const [i, value] of (yield* step(() => readSome(target, held.root, schema, some))).entries()) {
+        const rowKey = () => schema.layout.rowKey(some[i]).slice();
+        found.push(value instanceof LongValue ? yield* fetchLong(store, held.root, rowKey(), value) : value);
+      }
     }
   } finally {
-    fork?.release();
+    held.release();
   }
   return found;
+}
+
+/** One operation: a few rows. */
+function readSome<Value>({ store, reads }: Target, root: Root, { layout }: Schema<Value>, keys: readonly Key[]) {
+  return keys.map((key) => {
+    const rowKey = layout.rowKey(key);
+    reads?.keys.add(rowKey);
+    return readValue(store, root, rowKey);
+  });
 }

@@ -6,7 +6,7 @@ import { diff, type Side } from '../core/diff.ts';
 import type { Root, Store } from '../core/store.ts';
 import { ByreError } from '../errors.ts';
 import { type Job, step } from './job.ts';
-import { readValue } from './ops/cell.ts';
+import { fetchValue } from './long.ts';
 import type { ResolvedRange } from './ops/range.ts';
 import type { Key } from './ops/tuple.ts';
 import type { Schema } from './schema.ts';
@@ -58,8 +58,8 @@ export function* eachChange<Value>(
     const stretch: RawChanges = yield* step(() => changedRows(store, a, b, at, range.to));
     const changes: RowChange<Value>[] = [];
     for (const { key, before, after } of stretch.changes) {
-      const old = before === null ? yield* step(() => readValue(store, a, key)) : before;
-      const now = after === null ? yield* step(() => readValue(store, b, key)) : after;
+      const old = before === null ? yield* fetchValue(store, a, key) : before;
+      const now = after === null ? yield* fetchValue(store, b, key) : after;
       const change = changeOf(schema, key, old, now);
       if (change !== undefined) changes.push(change);
     }

@@ -7,6 +7,7 @@ import { get } from '../core/tree.ts';
 import { isByreError } from '../errors.ts';
 import { Cursor } from './cursor.ts';
 import { type Job, step } from './job.ts';
+import { LongValue, numberOfPiece, readValue } from './ops/cell.ts';
 import { encodeKey, type Key } from './ops/tuple.ts';
 import { readElements } from './ops/tuple-read.ts';
 import type { LiveIndex, Schema } from './schema.ts';
@@ -14,7 +15,12 @@ import type { Target } from './target.ts';
 import { entryKeys } from './write.ts';
 
 export interface TableProblem {
-  readonly problem: 'unreadable row' | 'missing entry' | 'wrong entry' | 'rows without a table record';
+  readonly problem:
+    | 'unreadable row'
+    | 'missing entry'
+    | 'wrong entry'
+    | 'rows without a table record'
+    | 'a long value without a row';
   readonly table: string;
   readonly index?: string;
   /** The row's key, or the entry's fields. */
@@ -27,12 +33,15 @@ export function* checkTable<Value>(state: Target, schema: Schema<Value>, limit =
   yield* schema.load(state);
   const table = schema.layout.name;
   const report = (problem: Omit<TableProblem, 'table'>) => problems.push({ table, ...problem });
+  const numbers = new Set<number>();
   const expected = new Map<LiveIndex, number>(schema.indexes.map((index) => [index, 0]));
   yield* eachCell(state, schema.layout.rowsFrom, schema.layout.rowsTo, schema.layout.rowStart, function* (cursor) {
     if (!schema.exists && problems.length === 0) report({ problem: 'rows without a table record' });
     yield* checkRow(state, schema, cursor, expected, report);
+    if (schema.long) yield* noteLong(state, cursor, numbers);
     return problems.length < limit;
   });
+  if (problems.length < limit) yield* checkPieces(state, schema, numbers, report);
   for (const [index, count] of expected) {
     if (problems.length < limit) yield* checkEntries(state, index, count, report);
   }
@@ -69,6 +78,31 @@ function* checkRow<Value>(
       }
     }
   }
+}
+
+/** Notes the number of a row's long value. */
+function* noteLong(state: Target, cursor: Cursor, numbers: Set<number>): Job<void> {
+  if (cursor.leaf.value() !== undefined) return;
+  const key = cursor.leaf.treeKey();
+  const stored = yield* step(() => readValue(state.store, state.root, key));
+  if (stored instanceof LongValue) numbers.add(stored.number);
+}
+
+/** That each piece is of a row's value: those that a row needs have been read with it. */
+function* checkPieces<Value>(
+  state: Target,
+  { layout }: Schema<Value>,
+  numbers: ReadonlySet<number>,
+  report: Report,
+): Job<void> {
+  const lost = new Set<number>();
+  // biome-ignore lint/correctness/useYield: it needs no operation, but is given where others do
+  yield* eachCell(state, layout.piecesFrom, layout.piecesTo, layout.piecesFrom.length, function* (cursor) {
+    const number = numberOfPiece(cursor.leaf.treeKey());
+    if (!numbers.has(number)) lost.add(number);
+    return true;
+  });
+  for (const _ of lost) report({ problem: 'a long value without a row' });
 }
 
 const noBytes = new Uint8Array(0);

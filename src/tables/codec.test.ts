@@ -12,6 +12,8 @@ describe('codecs', () => {
       fc.property(fc.jsonValue(), (value) => {
         const kept = JSON.parse(JSON.stringify(value));
         expect(jsonCodec.decode(jsonCodec.encode(value))).toStrictEqual(kept);
+        // msgpackr changes fields of that name, on purpose.
+        fc.pre(!JSON.stringify(kept).includes('__proto__'));
         expect(messagePack.decode(messagePack.encode(kept))).toStrictEqual(kept);
       }),
     );

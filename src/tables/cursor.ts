@@ -5,9 +5,9 @@
  */
 import type { Range } from '../core/scan.ts';
 import type { Root } from '../core/store.ts';
-import { type Job, step } from './job.ts';
+import type { Job } from './job.ts';
+import { fetchValue } from './long.ts';
 import type { ReadSet } from './ops/access.ts';
-import { readValue } from './ops/cell.ts';
 import { LeafCopy } from './ops/leaf.ts';
 import { after, type ResolvedRange } from './ops/range.ts';
 import type { Key } from './ops/tuple.ts';
@@ -83,18 +83,14 @@ export class Cursor {
     const inline = this.leaf.value();
     if (inline !== undefined) return inline;
     const { target } = this;
-    const key = this.leaf.treeKey();
-    const large = yield* step(() => readValue(target.store, this.root, key));
-    return large ?? new Uint8Array(0);
+    return (yield* fetchValue(target.store, this.root, this.leaf.treeKey())) ?? new Uint8Array(0);
   }
 
   /** The value of another row of the same state, given the tree's key. */
   *other(key: Uint8Array): Job<Uint8Array | undefined> {
     const { target } = this;
-    return yield* step(() => {
-      target.reads?.keys.add(key);
-      return readValue(target.store, this.root, key);
-    });
+    target.reads?.keys.add(key);
+    return yield* fetchValue(target.store, this.root, key);
   }
 
   close(): void {

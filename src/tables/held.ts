@@ -51,6 +51,10 @@ export class HeldState implements Target {
     throw new ByreError('READ_ONLY', 'A held state cannot be written');
   }
 
+  nextNumber(): never {
+    throw new ByreError('READ_ONLY', 'A held state cannot be written');
+  }
+
   recordChanged(): void {}
 
   release(): void {

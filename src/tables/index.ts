@@ -81,5 +81,5 @@ export function describeTableSync(branch: Branch, name: string): TableDescriptio
 
 function describe(branch: Branch, name: string): TableDescription | undefined {
   const record = readRecord(branch.store, branch.root, new TableLayout(name, branch.store.maxKeyBytes));
-  return record && { name, ...record };
+  return record && { name, values: record.values, indexes: record.indexes };
 }

@@ -5,21 +5,14 @@
 import { compareBytes, equalBytes } from '../core/bytes.ts';
 import { takeCell } from '../core/merge.ts';
 import { get, has } from '../core/tree.ts';
-import { removeAll, writeCell } from './bulk.ts';
+import { removeAll } from './bulk.ts';
 import { fillIndex } from './fill.ts';
 import { type Job, step } from './job.ts';
+import { fetchValue } from './long.ts';
 import type { MergedTable } from './merge-target.ts';
-import { readValue } from './ops/cell.ts';
 import { describeKey, type IndexLayout } from './ops/layout.ts';
 import { encodeKey } from './ops/tuple.ts';
-import { entryKeys } from './write.ts';
-
-/** The encoded values of one row; undefined: absent there. */
-export interface Sides {
-  readonly base: Uint8Array | undefined;
-  readonly ours: Uint8Array | undefined;
-  readonly theirs: Uint8Array | undefined;
-}
+import { entryKeys, writeCell } from './write.ts';
 
 const noBytes = new Uint8Array(0);
 
@@ -96,7 +89,7 @@ export function* claimants({ merged, schema }: MergedTable, { key, primaries }: 
   const found: Uint8Array[] = [];
   for (const primary of primaries.sort(compareBytes)) {
     const rowKey = layout.rowKeyOf(primary).slice();
-    const value = yield* step(() => readValue(store, work, rowKey));
+    const value = yield* fetchValue(store, work, rowKey);
     const entries = value === undefined ? [] : entryKeys(index, layout.keyOf(rowKey), codec.decode(value));
     if (entries.some((entry) => equalBytes(entry, key))) found.push(primary);
   }

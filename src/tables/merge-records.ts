@@ -58,7 +58,7 @@ function three(
     else if (same(before, mine)) other && indexes.push(other);
     else return undefined;
   }
-  return { values: ours.values, indexes };
+  return { values: ours.values, indexes, long: ours.long === true || theirs.long === true };
 }
 
 function same(a: IndexDefinition | undefined, b: IndexDefinition | undefined): boolean {

@@ -2,7 +2,6 @@
  * The merged tree as what tables work on, and a table of it while its conflicts are settled.
  * Callers must run its jobs as a part of a merge: it runs nothing itself.
  */
-import type { Root, Store } from '../core/store.ts';
 import { ByreError } from '../errors.ts';
 import type { MergedState } from '../pool/merge.ts';
 import type { Claims } from './merge-entries.ts';
@@ -20,7 +19,7 @@ export interface MergedTable {
 }
 
 /** The merged tree as a target: nobody else sees it, so it needs no forks. */
-export function mergeTarget(store: Store, root: Root): Target {
+export function mergeTarget({ store, work: root, nextNumber }: MergedState): Target {
   const never = () => {
     throw new ByreError('INTERNAL', 'a merge runs its operations itself');
   };
@@ -37,6 +36,7 @@ export function mergeTarget(store: Store, root: Root): Target {
       return { root, release: () => {} };
     },
     atomically: (work) => work(target),
+    nextNumber,
   };
   return target;
 }

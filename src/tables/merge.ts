@@ -8,7 +8,6 @@ import type { Root, Store } from '../core/store.ts';
 import { get, has } from '../core/tree.ts';
 import { ByreError } from '../errors.ts';
 import type { MergedState, ResolvedConflict, Settle } from '../pool/merge.ts';
-import { writeCell } from './bulk.ts';
 import { type Codec, knownCodec } from './codec.ts';
 import { type Job, step } from './job.ts';
 import { Claims, rebuild } from './merge-entries.ts';
@@ -18,6 +17,7 @@ import { type MergedTable, mergeTarget } from './merge-target.ts';
 import { nextTable } from './ops/catalogue.ts';
 import { describeKey, TableLayout } from './ops/layout.ts';
 import { Schema } from './schema.ts';
+import { writeCell } from './write.ts';
 
 export interface TablesMergeOptions {
   /** What becomes of rows in conflict: one rule for all tables, or one for each by its name. */
@@ -62,12 +62,12 @@ function* settleTable(
   name: string,
   conflicts: readonly ResolvedConflict[],
 ): Job<ResolvedConflict[]> {
-  const { store, work } = merged;
+  const { store } = merged;
   const records = yield* mergeRecords(merged, name);
   if (records === undefined) return [...conflicts, ...(yield* orphaned(merged, name, conflicts))];
   if (conflicts.length === 0 && !records.indexesDiffer) return [];
   const schema = new Schema<unknown>(name, store, codecOf(records.values, options));
-  const target = mergeTarget(store, work);
+  const target = mergeTarget(merged);
   yield* step(() => writeCell(target, schema.layout.record, records.bytes));
   yield* schema.load(target);
   const { tables } = options;

@@ -27,6 +27,8 @@ export class Schema<Value> {
   /** The record's bytes: those of the tree if `exists`, else those that the first write will put there. */
   record: Uint8Array;
   exists = false;
+  /** Some row may have a long value. */
+  long = false;
 
   /** Where and when the record was last compared: until something happens there it need not be again. */
   private seenOn: Target | undefined;
@@ -86,6 +88,7 @@ export class Schema<Value> {
   }
 
   private adopt(record: TableRecord): Uint8Array {
+    this.long = record.long === true;
     this.indexes = sortIndexes(record.indexes).map((definition) => ({
       definition,
       layout: new IndexLayout(this.layout, definition.name, this.maxKeyBytes),

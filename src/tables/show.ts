@@ -11,6 +11,8 @@ export type ShownKey =
   | { readonly table: string; readonly part: 'row'; readonly key: Key }
   | { readonly table: string; readonly part: 'index'; readonly index: string; readonly entry: readonly Key[] }
   | { readonly table: string; readonly part: 'record' }
+  /** A part of a value of more than 524,284 bytes, which goes with its row. */
+  | { readonly table: string; readonly part: 'value' }
   | { readonly bytes: Uint8Array };
 
 export function showKey(key: Uint8Array): ShownKey {

@@ -57,15 +57,12 @@ describe('rows', () => {
 
   test('values of every size come back, and give their pages back', () => {
     const table = tableOf<Uint8Array>('blobs', { values: 'bytes' });
-    for (const size of [0, 1, 1983, 1984, 1985, 4092, 4093, 100_000, 524_284]) {
+    for (const size of [0, 1, 1983, 1984, 1985, 4092, 4093, 100_000, 524_284, 524_285]) {
       const value = new Uint8Array(size).map((_, i) => i * 7 + size);
       table.putSync('x', value);
       expect(Buffer.compare(table.getSync('x')!, value)).toBe(0);
       expect([...table.entriesSync()].map(([key, one]) => [key, Buffer.compare(one, value)])).toEqual([['x', 0]]);
     }
-    expect(() => table.putSync('x', new Uint8Array(524_285))).toThrow(
-      expect.objectContaining({ code: 'VALUE_TOO_LARGE' }),
-    );
     table.putSync('x', new Uint8Array(1));
     pool.commitSync();
     pool.commitSync();

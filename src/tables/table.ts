@@ -28,14 +28,16 @@ import { hold } from './held.ts';
 import { TableIndex } from './index-reader.ts';
 import { iterate, iterateSync, type Shape } from './iterate.ts';
 import { type Job, runJob, runJobSync } from './job.ts';
-import { checkValue, readValue } from './ops/cell.ts';
+import { fetchHeld } from './long.ts';
+import { checkValue, LongValue, readValue, type Stored } from './ops/cell.ts';
 import { type IndexDefinition, type IndexOptions, resolveIndex } from './ops/index-definition.ts';
 import { type Bounds, type RangeOptions, type ResolvedRange, resolveRange } from './ops/range.ts';
 import type { Key } from './ops/tuple.ts';
 import { Schema } from './schema.ts';
 import type { Target } from './target.ts';
 import { Feed, type WatchOptions } from './watch.ts';
-import { type Condition, writePlain, writeRow } from './write.ts';
+import { type Condition, writePlain } from './write.ts';
+import { writeRow } from './write-row.ts';
 
 export interface TableOptions<Value> {
   /** How values are stored: `json` (the default), `bytes`, `text`, or a codec. */
@@ -74,12 +76,14 @@ export class Table<Value> {
   /** The value of a row, or undefined. */
   async get(key: Key): Promise<Value | undefined> {
     if (!this.checked) await this.wait(this.meet());
-    return this.decode(await this.target.run(() => this.read(key)));
+    const stored = await this.target.run(() => this.read(key));
+    return this.decode(stored instanceof LongValue ? await this.wait(this.readLong(key)) : stored);
   }
 
   getSync(key: Key): Value | undefined {
     if (!this.checked) this.now(this.meet());
-    return this.decode(this.target.runSync(() => this.read(key)));
+    const stored = this.target.runSync(() => this.read(key));
+    return this.decode(stored instanceof LongValue ? this.now(this.readLong(key)) : stored);
   }
 
   /** The values of several rows as of one moment, in the order of the keys. */
@@ -294,11 +298,15 @@ export class Table<Value> {
   }
 
   /** The operation of a get. */
-  private read(key: Key): Uint8Array | undefined {
+  private read(key: Key): Stored | undefined {
     const { target } = this;
     const rowKey = this.schema.layout.rowKey(key);
     if (target.reads !== undefined) target.reads.keys.add(rowKey);
     return readValue(target.store, target.root, rowKey);
+  }
+
+  private readLong(key: Key): Job<Uint8Array | undefined> {
+    return fetchHeld(this.target, this.schema.layout.rowKey(key).slice());
   }
 
   private present(key: Key): boolean {

@@ -18,9 +18,11 @@ export interface Target extends Runner {
   fork(): Job<Fork>;
   /**
    * Work of many operations that happens as a whole or not at all. The work may be done more than once, on a target of its own
-   * each time, if the branch changes meanwhile.
+   * each time, if the branch changes meanwhile: then `last` is what the attempt before came to.
    */
-  atomically<T>(work: (inner: Target) => Job<T>): Job<T>;
+  atomically<T>(work: (inner: Target, last?: Root) => Job<T>): Job<T>;
+  /** A number that nothing in the pool has had. One operation. */
+  nextNumber(): number;
   /** Changes whenever a table's record may have changed. */
   readonly epoch: number;
   /** To be called by whoever writes or removes a record. */

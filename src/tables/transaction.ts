@@ -191,7 +191,15 @@ export class Transaction {
   private *apply(own: Branch, work: Branch): Job<void> {
     const { store } = own;
     const { faces } = this;
-    const state = { store, base: baseOf(own), ours: baseOf(work), theirs: own.root, work: work.root, conflicts: [] };
+    const state = {
+      store,
+      base: baseOf(own),
+      ours: baseOf(work),
+      theirs: own.root,
+      work: work.root,
+      conflicts: [],
+      nextNumber: () => work.nextInode(),
+    };
     const refused: KeyConflict[] = [];
     let settled: readonly ResolvedConflict[] = [];
     for (let from: Uint8Array | undefined = new Uint8Array(0); from !== undefined && refused.length < MAX_CONFLICTS; ) {

@@ -1,15 +1,25 @@
 /**
- * Writing one row, with its index entries, in one operation.
- * Callers must pass values that the codec has encoded already: no code of a user runs inside an operation.
+ * The operations that write one row, with its index entries.
+ * Callers must go through write-row.ts, must pass values that the codec has encoded already, since no code of a user runs inside an
+ * operation, and must see to the pieces of long values.
  */
 import { equalBytes } from '../core/bytes.ts';
 import { prepare } from '../core/prepare.ts';
 import { get, has, put, remove } from '../core/tree.ts';
 import { ByreError } from '../errors.ts';
-import { type Job, step } from './job.ts';
-import { isLarge, planValue, readValue, writeValue } from './ops/cell.ts';
+import {
+  isLarge,
+  isLong,
+  isLongAt,
+  LongValue,
+  planValue,
+  readValue,
+  type Stored,
+  writeHead,
+  writeValue,
+} from './ops/cell.ts';
 import { entriesOf } from './ops/index-definition.ts';
-import { encodeKey, type Key } from './ops/tuple.ts';
+import type { Key } from './ops/tuple.ts';
 import { decodeKey } from './ops/tuple-read.ts';
 import type { LiveIndex, Schema } from './schema.ts';
 import type { Target } from './target.ts';
@@ -17,8 +27,8 @@ import type { Target } from './target.ts';
 /** What must hold of the row for the write to happen: nothing, that it is absent, or that it has exactly these bytes. */
 export type Condition = 'any' | 'absent' | Uint8Array;
 
-/** What became of a write: `stale` means that the schema must be loaded again. */
-export type Outcome = 'done' | 'refused' | 'stale';
+/** What became of a write: `stale` means that the schema must be loaded again, `long` that it takes more than one operation. */
+export type Outcome = 'done' | 'refused' | 'stale' | 'long';
 
 /** More index entries in one operation than this could ask for more nodes than the cache has. */
 const MAX_ENTRIES = 256;
@@ -26,27 +36,10 @@ const MAX_ENTRIES = 256;
 const noKeys: readonly Uint8Array[] = [];
 
 /** The index entries that a write of one row takes out and puts in. Unique entries hold the primary key. */
-interface EntryChanges {
+export interface EntryChanges {
   readonly removes: readonly Uint8Array[];
   readonly puts: readonly Uint8Array[];
   readonly uniques: readonly { readonly key: Uint8Array; readonly index: string }[];
-}
-
-/** Writes, or with `value` undefined removes, one row. True if it happened. */
-export function* writeRow<Value>(
-  target: Target,
-  schema: Schema<Value>,
-  key: Key,
-  value: Uint8Array | undefined,
-  condition: Condition,
-): Job<boolean> {
-  for (;;) {
-    const outcome = yield* schema.indexes.length === 0
-      ? step(() => writePlain(target, schema, key, value, condition))
-      : writeIndexed(target, schema, key, value, condition);
-    if (outcome !== 'stale') return outcome === 'done';
-    yield* schema.load(target);
-  }
 }
 
 /** One operation: a row of a table without indexes. */
@@ -61,6 +54,7 @@ export function writePlain<Value>(
   if (!schema.isCurrent(target)) return 'stale';
   const { layout } = schema;
   const rowKey = layout.rowKey(key);
+  if ((value !== undefined && isLong(value)) || (schema.long && isLongAt(store, root, rowKey))) return 'long';
   if (value === undefined) {
     if (!holds(target, rowKey, condition) || !has(store, root, rowKey)) return 'refused';
     noteWrite(target, layout.record, rowKey);
@@ -95,8 +89,7 @@ function holds(target: Target, rowKey: Uint8Array, condition: Condition): boolea
   target.reads?.keys.add(rowKey);
   if (condition === 'any') return true;
   if (condition === 'absent') return !has(target.store, target.root, rowKey);
-  const present = readValue(target.store, target.root, rowKey);
-  return present !== undefined && equalBytes(present, condition);
+  return matches(readValue(target.store, target.root, rowKey), condition);
 }
 
 /** The record counts as written with every row: a change of the indexes and a write of rows must not pass each other by. */
@@ -107,48 +100,23 @@ function noteWrite(target: Target, record: Uint8Array, rowKey: Uint8Array): void
   writes.add(rowKey);
 }
 
-/** A row of a table with indexes: its entries are worked out between two operations, and the second makes sure of the first. */
-function* writeIndexed<Value>(
-  target: Target,
-  schema: Schema<Value>,
-  key: Key,
-  value: Uint8Array | undefined,
-  condition: Condition,
-): Job<Outcome> {
-  const { layout, codec } = schema;
-  const primary = encodeKey(key, layout.maxKeyBytes);
-  const rowKey = layout.rowKeyOf(primary).slice();
-  for (;;) {
-    const old = yield* step(() => {
-      target.reads?.keys.add(rowKey);
-      return readValue(target.store, target.root, rowKey);
-    });
-    if (!matches(old, condition) || (old === undefined && value === undefined)) return 'refused';
-    const changes = changesOf(
-      schema.indexes,
-      key,
-      old && codec.decode(old.slice()),
-      value && codec.decode(value.slice()),
-    );
-    const outcome = yield* step(() => writeWithEntries(target, schema, { rowKey, primary, old, value, changes }));
-    if (outcome !== 'moved') return outcome;
-  }
-}
-
-interface IndexedWrite {
+export interface IndexedWrite {
   readonly rowKey: Uint8Array;
   readonly primary: Uint8Array;
-  readonly old: Uint8Array | undefined;
+  /** What the row must hold still. */
+  readonly old: Stored | undefined;
   readonly value: Uint8Array | undefined;
+  /** The number of a long value, whose pieces are there. */
+  readonly number?: number | undefined;
   readonly changes: EntryChanges;
 }
 
-function writeWithEntries<Value>(target: Target, schema: Schema<Value>, write: IndexedWrite): Outcome | 'moved' {
+/** One operation: a row and its entries. `moved`: the row is another one than the entries were worked out for. */
+export function writeWithEntries<Value>(target: Target, schema: Schema<Value>, write: IndexedWrite): Outcome | 'moved' {
   const { store, root, writes } = target;
-  const { rowKey, primary, old, value, changes } = write;
+  const { rowKey, primary, old, value, number, changes } = write;
   if (!schema.isCurrent(target)) return 'stale';
-  const present = readValue(store, root, rowKey);
-  if (present === undefined ? old !== undefined : old === undefined || !equalBytes(present, old)) return 'moved';
+  if (!same(readValue(store, root, rowKey), old)) return 'moved';
   for (const { key, index } of changes.uniques) {
     const holder = get(store, root, key);
     if (holder !== undefined && !equalBytes(holder, primary)) throw notUnique(schema, index, holder, primary);
@@ -165,19 +133,36 @@ function writeWithEntries<Value>(target: Target, schema: Schema<Value>, write: I
   if (value === undefined) remove(store, root, rowKey);
   else {
     if (!schema.exists) create(target, schema);
-    writeValue(store, root, rowKey, value);
+    if (number === undefined) writeValue(store, root, rowKey, value);
+    else writeHead(store, root, rowKey, value, number);
   }
   const uniques = new Set(changes.uniques.map(({ key }) => key));
   for (const key of changes.puts) put(store, root, key, uniques.has(key) ? primary : empty);
   return 'done';
 }
 
+/** One operation: writes one cell; given the number of a long value, that of its row. */
+export function writeCell(target: Target, key: Uint8Array, value: Uint8Array, number?: number): void {
+  const { store, root } = target;
+  prepare(store, root, isLarge(store, value) ? { puts: [key], content: [planValue(key, value)] } : { puts: [key] });
+  target.writes?.add(key);
+  if (number === undefined) writeValue(store, root, key, value);
+  else writeHead(store, root, key, value, number);
+}
+
 const empty = new Uint8Array(0);
 
-function matches(old: Uint8Array | undefined, condition: Condition): boolean {
+/** Whether a row is as the condition has it; to compare a long one with bytes is its caller's. */
+export function matches(old: Stored | undefined, condition: Condition): boolean {
   if (condition === 'any') return true;
   if (condition === 'absent') return old === undefined;
-  return old !== undefined && equalBytes(old, condition);
+  return old instanceof Uint8Array && equalBytes(old, condition);
+}
+
+function same(a: Stored | undefined, b: Stored | undefined): boolean {
+  if (a instanceof LongValue && b instanceof LongValue) return a.number === b.number;
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return equalBytes(a, b);
+  return a === b;
 }
 
 /** The entries that differ between two values of a row; undefined stands for an absent row. */

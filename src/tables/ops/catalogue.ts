@@ -15,6 +15,8 @@ export interface TableRecord {
   readonly values: string;
   /** By name, ascending. */
   readonly indexes: readonly IndexDefinition[];
+  /** Some row has had a value of several cells. */
+  readonly long?: boolean;
 }
 
 const FORMAT = 1;
@@ -25,11 +27,12 @@ export function encodeRecord(record: TableRecord): Uint8Array {
   const indexes = Object.fromEntries(
     sortIndexes(record.indexes).map(({ name, on, unique, multi }) => [name, { on, unique, multi }]),
   );
-  return encoder.encode(JSON.stringify({ format: FORMAT, values: record.values, indexes }));
+  const long = record.long === true ? { long: true } : {};
+  return encoder.encode(JSON.stringify({ format: FORMAT, values: record.values, indexes, ...long }));
 }
 
 export function decodeRecord(bytes: Uint8Array, table: string): TableRecord {
-  let stored: { format?: unknown; values?: unknown; indexes?: Record<string, never> };
+  let stored: { format?: unknown; values?: unknown; indexes?: Record<string, never>; long?: unknown };
   try {
     stored = JSON.parse(decoder.decode(bytes)) as typeof stored;
   } catch (cause) {
@@ -39,7 +42,7 @@ export function decodeRecord(bytes: Uint8Array, table: string): TableRecord {
     throw new ByreError('UNSUPPORTED', 'The record of a table is of a later format', { details: { table } });
   }
   const indexes = Object.entries(stored.indexes ?? {}).map(([name, options]) => resolveIndex(name, options));
-  return { values: stored.values, indexes: sortIndexes(indexes) };
+  return { values: stored.values, indexes: sortIndexes(indexes), ...(stored.long === true && { long: true }) };
 }
 
 export function readRecord(store: Store, root: Root, layout: TableLayout): TableRecord | undefined {

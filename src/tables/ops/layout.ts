@@ -3,7 +3,8 @@
  * Callers must not keep a view that `rowKey` or `rowBound` returned beyond the next call of either, nor give a table a name that
  * `checkName` refuses. docs/tables.md and docs/format.md state the layout; it is part of the format.
  *
- * Every key of a table: 0x02, the name's UTF-8, 0x00, a part: 0x00 the catalogue record, 0x01 a row, 0x02 an index entry.
+ * Every key of a table: 0x02, the name's UTF-8, 0x00, a part: 0x00 the catalogue record, 0x01 a row, 0x02 an index entry, 0x03 a piece
+ * of a long value.
  * Tables are found by name, not by a number: so two branches that each make a table of one name merge row by row, and a key can be
  * shown without looking anything up.
  */
@@ -15,6 +16,7 @@ export const TABLES_FACE = 0x02;
 export const RECORD_PART = 0x00;
 export const ROW_PART = 0x01;
 export const INDEX_PART = 0x02;
+export const VALUE_PART = 0x03;
 
 const MAX_NAME_BYTES = 255;
 const encoder = new TextEncoder();
@@ -47,6 +49,9 @@ export class TableLayout {
   /** Start and end of the rows. */
   readonly rowsFrom: Uint8Array;
   readonly rowsTo: Uint8Array;
+  /** Start and end of the pieces of long values. */
+  readonly piecesFrom: Uint8Array;
+  readonly piecesTo: Uint8Array;
 
   /** Where a row key's own part begins. */
   readonly rowStart: number;
@@ -63,6 +68,8 @@ export class TableLayout {
     this.record = withByte(prefix, RECORD_PART);
     this.rowsFrom = withByte(prefix, ROW_PART);
     this.rowsTo = withByte(prefix, INDEX_PART);
+    this.piecesFrom = withByte(prefix, VALUE_PART);
+    this.piecesTo = withByte(prefix, VALUE_PART + 1);
     this.rowStart = prefix.length + 1;
     this.limit = maxKeyBytes;
     this.maxKeyBytes = maxKeyBytes - this.rowStart;
@@ -139,7 +146,7 @@ export class IndexLayout {
 /** What a key of the tables' face is part of. */
 export interface Described {
   readonly table: string;
-  readonly part: 'record' | 'row' | 'index';
+  readonly part: 'record' | 'row' | 'index' | 'value';
   /** The index's name; absent unless `part` is `index`. */
   readonly index?: string;
   /** Where the key's own part begins. */
@@ -162,6 +169,8 @@ export function describeKey(key: Uint8Array): Described | undefined {
       const stop = key.indexOf(0, start);
       return stop < 0 ? undefined : { table, part: 'index', index: readText(key, start, stop), start: stop + 1 };
     }
+    case VALUE_PART:
+      return { table, part: 'value', start };
     default:
       return undefined;
   }
