@@ -22,6 +22,7 @@ const coreOrder = [
   'share',
   'locate',
   'tree',
+  'graft',
   'scan',
   'content-layout',
   'prepare',

@@ -59,15 +59,22 @@ export class Counts {
   }
 
   share(page: number): void {
-    const byte = this.bytes[page];
-    const low = byte & COUNT;
-    assert(low !== 0, 'a page without a count is shared');
-    if (low < COUNT - 1) this.bytes[page] = byte + 1;
-    else {
-      this.overflow.set(page, this.count(page) + 1);
-      this.bytes[page] = byte | COUNT;
+    this.shareRun(page, 1);
+  }
+
+  /** {@link share} of each page of a run. */
+  shareRun(page: number, length: number): void {
+    for (let at = page; at < page + length; at++) {
+      const byte = this.bytes[at];
+      const low = byte & COUNT;
+      assert(low !== 0, 'a page without a count is shared');
+      if (low < COUNT - 1) this.bytes[at] = byte + 1;
+      else {
+        this.overflow.set(at, this.count(at) + 1);
+        this.bytes[at] = byte | COUNT;
+      }
     }
-    this.note(page, 1);
+    this.note(page, length);
   }
 
   /** Takes one reference back and returns the count that is left, which must not be zero: see {@link release}. */
@@ -132,6 +139,16 @@ export class Counts {
     this.freeCount -= this.pageCount - end;
     this.pageCount = end;
     return end;
+  }
+
+  /** Forgets everything: {@link restore} begins anew. */
+  clear(): void {
+    this.bytes.fill(0);
+    this.groupFree.fill(GROUP_PAGES);
+    this.groupPoor.fill(0);
+    this.overflow.clear();
+    this.pageCount = 0;
+    this.freeCount = 0;
   }
 
   /** Sets the count of a run as it was stored. For opening a pool only. */

@@ -17,6 +17,8 @@ import {
   kindOf,
   level,
   stamp,
+  valueEnd,
+  valueLength,
 } from './node.ts';
 import { emptyRoot, type Root, type Store } from './store.ts';
 
@@ -50,14 +52,38 @@ export function own(store: Store, page: number): number {
   return target;
 }
 
-/** Takes one more reference to everything that a node refers to. */
-export function shareChildren(store: Store, frame: number): void {
-  eachChild(
-    store,
-    frame,
-    (page) => store.counts.share(page),
-    (page) => store.counts.share(page),
-  );
+/** Takes one more reference to everything that a node refers to, and returns how many pages of data that is. */
+export function shareChildren(store: Store, frame: number): number {
+  if (level(store, frame) === 0) return shareData(store, frame);
+  const count = cellCount(store, frame);
+  for (let slot = 0; slot < count; slot++) store.counts.share(childPage(store, frame, slot));
+  return 0;
+}
+
+/** Pages of one file are neighbours as a rule: they are counted a run at a time. */
+function shareData(store: Store, frame: number): number {
+  const { counts, nodes } = store;
+  const count = cellCount(store, frame);
+  let pages = 0;
+  let first = 0;
+  let length = 0;
+  for (let slot = 0; slot < count; slot++) {
+    if (kindOf(store, frame, slot) !== EXTENTS) continue;
+    const end = frame * store.nodeBytes + valueEnd(store, frame, slot);
+    for (let at = end - valueLength(store, frame, slot); at < end; at += EXTENT_REF_BYTES) {
+      const page = readU32(nodes.u8, at);
+      if (page === 0) continue;
+      pages++;
+      if (page !== first + length) {
+        if (length > 0) counts.shareRun(first, length);
+        first = page;
+        length = 0;
+      }
+      length++;
+    }
+  }
+  if (length > 0) counts.shareRun(first, length);
+  return pages;
 }
 
 /** Visits what a node refers to: its child nodes, or the data pages of its cells. */

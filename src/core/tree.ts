@@ -18,7 +18,7 @@ const MERGED_PART = 0.8;
 const MAX_DEPTH = 32;
 
 /** The path of the last descent, root first. One operation runs at a time, so one is enough for all stores. */
-const pathFrames = new Int32Array(MAX_DEPTH);
+export const pathFrames = new Int32Array(MAX_DEPTH);
 const pathSlots = new Int32Array(MAX_DEPTH);
 
 /** The inline value of `key` as a view that is valid until the next call into core; undefined if the key is absent. */
@@ -164,7 +164,7 @@ function plant(store: Store, root: Root): void {
 }
 
 /** Owns every node from the root to the leaf of `key`, leaves the way in the path and returns the leaf's depth. */
-function ownPath(store: Store, root: Root, key: Uint8Array): number {
+export function ownPath(store: Store, root: Root, key: Uint8Array): number {
   if (near.owned && searchNear(store, root, key) >= 0 && isPathOwned(store, root)) {
     near.changes = ++root.changes;
     return near.depth;
@@ -257,11 +257,11 @@ function split(store: Store, root: Root, depth: number, slot: number, cut: numbe
 }
 
 /** The shortest key that divides two. */
-function shortest(left: Uint8Array, right: Uint8Array): Uint8Array {
+export function shortest(left: Uint8Array, right: Uint8Array): Uint8Array {
   return right.slice(0, commonPrefixLength(left, right) + 1);
 }
 
-function newNode(store: Store, nodeLevel: number): number {
+export function newNode(store: Store, nodeLevel: number): number {
   const page = store.allocateNode();
   const frame = store.nodes.take(page);
   store.nodes.markDirty(frame);
@@ -270,7 +270,7 @@ function newNode(store: Store, nodeLevel: number): number {
 }
 
 /** Makes a new node known to the parent of its left neighbour, which stands at `depth` of the path. */
-function enterRight(store: Store, root: Root, depth: number, separator: Uint8Array, right: number): void {
+export function enterRight(store: Store, root: Root, depth: number, separator: Uint8Array, right: number): void {
   const value = node.childValue(store.nodes.pageOf[right], 0, 0);
   const reference: node.Cell = { key: separator, kind: node.INLINE, value };
   if (depth === 0) growRoot(store, root, pathFrames[0], reference);

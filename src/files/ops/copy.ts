@@ -10,12 +10,13 @@ import {
   readContent,
   writeContent,
 } from '../../core/content.ts';
+import { beginsLeaf, canGraft, graftLeaf, type Scion, wholeLeaf } from '../../core/graft.ts';
 import { has } from '../../core/tree.ts';
 import { chunkPages, chunksFrom, edgePages, STEP_CHUNKS } from './cells.ts';
 import { requireOffset, stampWrite, type WriteOptions } from './content.ts';
 import { Draft, loadFile } from './draft.ts';
 import { failure } from './failure.ts';
-import { CONTENT_BYTES, contentKey, MAX_FILE_BYTES } from './keys.ts';
+import { CONTENT_BYTES, chunkOf, contentKey, MAX_FILE_BYTES } from './keys.ts';
 import type { InodeRecord } from './record.ts';
 import { requireWritable, type Tree, type View } from './view.ts';
 
@@ -59,7 +60,11 @@ export function copyRange(
   }
   const copy: Copy = { from: fromInode, fromOffset, to: toInode, toOffset, bytes: length, fromSize };
   const record = draft.change(toInode);
-  const done = skipHole(draft, copy) || shareChunks(draft, record, copy) || copyPages(draft, record, copy);
+  const done =
+    skipHole(draft, copy) ||
+    shareLeaves(draft, record, copy) ||
+    shareChunks(draft, record, copy) ||
+    copyPages(draft, record, copy);
   record.size = Math.max(record.size, toOffset + done);
   stampWrite(draft, record, options);
   draft.write();
@@ -86,6 +91,41 @@ function skipHole(draft: Draft, copy: Copy): number {
   return length;
 }
 
+/** Bytes of a content key before its chunk. */
+const OWNER_BYTES = contentKey(0, 0).length - 4;
+/** How many leaves of the tree one operation shares. */
+const STEP_LEAVES = 8;
+
+/**
+ * Shares leaves of the tree that hold nothing but chunks to be shared, where the target has nothing: the chunks get their new keys all at
+ * once. Otherwise it does nothing and says 0.
+ */
+function shareLeaves(draft: Draft, record: InodeRecord, copy: Copy): number {
+  const { store, root } = draft.view;
+  const { from, to, fromOffset, toOffset, bytes } = copy;
+  if (fromOffset % CONTENT_BYTES !== 0 || fromOffset !== toOffset || from === to) return 0;
+  const isTail = fromOffset + bytes === copy.fromSize && toOffset + bytes >= record.size;
+  const endChunk = isTail ? chunkAt(fromOffset + bytes - 1) + 1 : chunkAt(fromOffset + bytes);
+  const end = contentKey(from, endChunk);
+  const leaves: Scion[] = [];
+  let chunk = chunkAt(fromOffset);
+  while (leaves.length < STEP_LEAVES && chunk < endChunk) {
+    const leaf = wholeLeaf(store, root, contentKey(from, chunk), end, OWNER_BYTES);
+    if (leaf === undefined) break;
+    leaves.push(leaf);
+    chunk = chunkOf(leaf.last) + 1;
+  }
+  const first = contentKey(to, chunkAt(fromOffset));
+  if (leaves.length === 0 || !canGraft(store, root, first)) return 0;
+  if (chunksFrom(draft.view, to, chunkAt(fromOffset), chunk, 1).length > 0) return 0;
+  const content = leaves.map((leaf) => ({ key: contentKey(to, chunkOf(leaf.first)), from: 0, to: 0 }));
+  content.push({ key: contentKey(to, chunk - 1), from: 0, to: 0 });
+  draft.prepare({ shares: leaves.map((leaf) => leaf.first), content });
+  const owner = first.subarray(0, OWNER_BYTES);
+  for (const leaf of leaves) record.pages += graftLeaf(store, root, leaf, owner);
+  return Math.min(bytes, chunk * CONTENT_BYTES - fromOffset);
+}
+
 /** Shares a few whole chunks if that says the same as copying them; otherwise does nothing and says 0. */
 function shareChunks(draft: Draft, record: InodeRecord, copy: Copy): number {
   if (copy.fromOffset % CONTENT_BYTES !== 0 || copy.toOffset % CONTENT_BYTES !== 0) return 0;
@@ -99,6 +139,8 @@ function shareChunks(draft: Draft, record: InodeRecord, copy: Copy): number {
     if (part < CONTENT_BYTES && !isTail) break;
     const fromKey = contentKey(copy.from, chunkAt(copy.fromOffset + length));
     const key = contentKey(copy.to, chunkAt(copy.toOffset + length));
+    // What begins a leaf may be shared as a leaf.
+    if (length > 0 && beginsLeaf(store, root, fromKey)) break;
     if (!has(store, root, fromKey)) {
       if (length > 0) break;
       record.pages -= chunkPages(draft.view, key);
