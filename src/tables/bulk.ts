@@ -38,6 +38,7 @@ export function* writeBatch<Value>(target: Target, schema: Schema<Value>, change
     yield* writeRow(target, schema, changes[0].key, changes[0].value, 'any');
     return;
   }
+  if (changes.length <= STEP_KEYS && (yield* step(() => writeFew(target, schema, changes)))) return;
   yield* target.atomically(function* (inner) {
     yield* schema.load(inner);
     const isPlain = schema.indexes.length === 0 && !schema.long;
@@ -53,6 +54,14 @@ export function* writeBatch<Value>(target: Target, schema: Schema<Value>, change
       at = to;
     }
   });
+}
+
+/** One operation, if it can be one: a few small rows of a table without indexes. False: nothing was done. */
+function writeFew<Value>(target: Target, schema: Schema<Value>, changes: readonly RowWrite[]): boolean {
+  if (!schema.isCurrent(target) || !schema.exists || schema.indexes.length > 0 || schema.long) return false;
+  if (changes.some(({ value }) => value !== undefined && isLarge(target.store, value))) return false;
+  writeStretch(target, schema, changes, 0, changes.length);
+  return true;
 }
 
 /** As many changes as one operation takes: a few keys, or one large value. */
@@ -89,6 +98,7 @@ function writeStretch<Value>(
     } else puts.push(rowKey);
   }
   prepare(store, root, { puts, removes, content });
+  writes?.add(schema.layout.record);
   for (let i = from; i < to; i++) {
     const { value } = changes[i];
     const rowKey = keys[i - from];

@@ -174,6 +174,14 @@ describe('transactions', () => {
     tx.table<number>('orders').putSync(2, 2);
     orders.createIndexSync('byAmount', { on: 'amount' });
     expect(() => tx.commitSync()).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
+    for (const count of [2, 40]) {
+      const removing = beginTransactionSync(branch, { durability: 'none' });
+      const keys = Array.from({ length: count }, (_, key) => ({ type: 'delete' as const, key }));
+      removing.table('orders').batchSync(keys);
+      orders.createIndexSync(`by${count}`, { on: 'amount' });
+      expect(() => removing.commitSync()).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
+    }
+    expect(orders.checkSync()).toEqual([]);
   });
 
   test('durability', async () => {
