@@ -250,6 +250,8 @@ function dress(bare: BarePool): Pool {
       settleTables({ ...(tables && { tables }), ...(codecs && { codecs }) }),
     ],
   });
+  // What commands are given is as they know it: they bring the faces' parts themselves.
+  const plain = Object.defineProperties({}, Object.getOwnPropertyDescriptors(bare)) as BarePool;
   const { merge, mergeSync, check, checkSync, scrub, scrubSync } = bare;
   const merges: Merges = {
     merge: (options) => merge(known(options)),
@@ -264,8 +266,11 @@ function dress(bare: BarePool): Pool {
   const mounts: Mounts = {
     async mount(directory, options) {
       // Loaded only by who mounts: it is for Linux.
-      const { mountPool } = await import('../apps/fuse/mount.ts');
-      return mountPool(bare, directory, options);
+      const [{ mountPool }, { runCommand }] = await Promise.all([
+        import('../apps/fuse/mount.ts'),
+        import('../apps/cli/served.ts'),
+      ]);
+      return mountPool(plain, directory, options, runCommand);
     },
   };
   return Object.assign(bare, merges, checks, mounts) as unknown as Pool;

@@ -64,8 +64,9 @@ const layers: ReadonlyArray<{ readonly in: string; readonly may: readonly string
   { in: 'src/host/', may: [...pool, 'src/files/'] },
   // An adapter to another library's interface, over one face.
   { in: 'src/level/', may: [...pool, 'src/tables/'] },
-  // The public entry puts a pool together. Of the programs it knows the mount, for `pool.mount`, and loads it when that is called.
-  { in: 'src/index.ts', may: ['src/', 'apps/fuse/mount.ts'] },
+  // The public entry puts a pool together. Of the programs it knows the mount, for `pool.mount`, and the command line, which others ask of
+  // a mounted pool; it loads both when that is called.
+  { in: 'src/index.ts', may: ['src/', 'apps/fuse/mount.ts', 'apps/cli/served.ts'] },
   // Programs use what anybody may use, and the faces' own parts where speed asks for it. They do not reach into core.
   { in: 'apps/', may: ['src/errors.ts', 'src/index.ts', 'src/pool/', 'src/host/', ...faces()] },
 ];

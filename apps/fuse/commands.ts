@@ -4,13 +4,14 @@
  */
 import { ByreError } from '../../src/errors.ts';
 import type { Pool } from '../../src/pool/pool.ts';
-import type { EngineCommand, FromEngine, MountSetup, RunCommand, ToEngine } from './setup.ts';
+import type { CommandSays } from './control.ts';
+import type { EngineCommand, MountedAs, RunCommand, ToEngine } from './setup.ts';
 
 export interface CommandsOptions {
   readonly pool: Pool;
-  readonly mount: MountSetup;
+  readonly mount: MountedAs;
   readonly runCommand: RunCommand | undefined;
-  readonly say: (message: FromEngine) => void;
+  readonly say: (said: CommandSays) => void;
   /** Resolves when the kernel knows of everything that has been changed so far. */
   readonly settled: () => Promise<void>;
   /** The last command has ended, or waits for whoever asked for it. */

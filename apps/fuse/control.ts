@@ -32,6 +32,21 @@ export interface CommandCall {
   exit(status: number): void;
 }
 
+/** What a command says to whoever asked for it, by the number of its call; the last is its exit. */
+export type CommandSays =
+  | { readonly kind: 'output' | 'error'; readonly id: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'call'; readonly id: number; readonly message: unknown }
+  | { readonly kind: 'exit'; readonly id: number; readonly status: number };
+
+export function deliver(calls: Map<number, CommandCall>, said: CommandSays): void {
+  const call = calls.get(said.id);
+  if (said.kind === 'exit') {
+    call?.exit(said.status);
+    calls.delete(said.id);
+  } else if (said.kind === 'call') call?.call(said.message);
+  else call?.[said.kind](said.bytes);
+}
+
 export interface ControlSocket {
   /** How many are connected, be it that they have not yet said what they want. */
   readonly connections: number;

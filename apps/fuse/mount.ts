@@ -12,10 +12,11 @@ import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import { ByreError, type ErrorCode } from '../../src/errors.ts';
 import type { Pool } from '../../src/pool/pool.ts';
+import { takeCommands } from './commands-here.ts';
 import { Invalidator } from './server/invalidator.ts';
 import { PoolWorld } from './server/pool-world.ts';
 import { Server } from './server/server.ts';
-import type { MountSetup } from './setup.ts';
+import type { MountSetup, RunCommand } from './setup.ts';
 import { attach, detach, detachAtExit } from './transport/attach.ts';
 import { answerLater, serveEvents } from './transport/loop.ts';
 import { Notifier } from './transport/notifier.ts';
@@ -63,8 +64,27 @@ export function commandIn(directory: string, program: string, args: readonly str
 /** Names changed by others than the API are seen after this long; its own changes are told at once. */
 const CACHE_SECONDS_HERE = 1;
 
-/** Mounts a pool that this process has open, and goes on using. */
-export async function mountPool(pool: Pool, directory: string, options: MountOptions = {}): Promise<Mounted> {
+const optionNames: ReadonlySet<string> = new Set<keyof MountOptions>([
+  'branch',
+  'readOnly',
+  'privileges',
+  'writeback',
+  'cacheSeconds',
+]);
+
+/**
+ * Mounts a pool that this process has open, and goes on using. With `runCommand` commands of other processes, which find the pool
+ * locked, are run here meanwhile.
+ */
+export async function mountPool(
+  pool: Pool,
+  directory: string,
+  options: MountOptions = {},
+  runCommand?: RunCommand,
+): Promise<Mounted> {
+  for (const name of Object.keys(options)) {
+    if (!optionNames.has(name)) throw new ByreError('BAD_ARGUMENT', `a mount has no option '${name}'`);
+  }
   const branch = options.branch === undefined ? undefined : await pool.branch(options.branch);
   let invalidator: Invalidator | undefined;
   const world = new PoolWorld(pool, {
@@ -74,7 +94,16 @@ export async function mountPool(pool: Pool, directory: string, options: MountOpt
   });
   const readOnly = options.readOnly === true || world.readOnly;
   const name = branch === undefined ? pool.name : `${pool.name}:${branch.name}`;
-  const attached = await attach(directory, { name, readOnly, privileges: options.privileges === true });
+  const mount = { branch: options.branch, directory: path.resolve(directory) };
+  const settled = async (): Promise<void> => invalidator?.settled();
+  const endCommands = runCommand && (await takeCommands(pool, mount, runCommand, settled));
+  const attached = await attach(directory, { name, readOnly, privileges: options.privileges === true }).catch(
+    async (error: unknown) => {
+      await endCommands?.();
+      world.close();
+      throw error;
+    },
+  );
   const { descriptor } = attached;
   const server = new Server(world, {
     writeback: options.writeback === true,
@@ -83,24 +112,24 @@ export async function mountPool(pool: Pool, directory: string, options: MountOpt
     silentOpen: branch !== undefined,
   });
   const notifier = new Notifier(descriptor);
-  const told = new Invalidator(server, notifier);
-  invalidator = told;
+  invalidator = new Invalidator(server, notifier);
   answerLater(descriptor, server);
   if (mountedHere.size === 0) process.on('exit', unmountAtExit);
   mountedHere.add(attached.directory);
-  const ended = serveEvents(descriptor, server, () => false).then(() => {
+  const ended = serveEvents(descriptor, server, () => false).then(async () => {
     mountedHere.delete(attached.directory);
     if (mountedHere.size === 0) process.off('exit', unmountAtExit);
     notifier.close();
     server.end();
     world.close();
     closeSync(descriptor);
+    await endCommands?.();
   });
   return {
     directory: attached.directory,
     pid: process.pid,
     ended,
-    settled: () => told.settled(),
+    settled,
     async unmount(how = {}) {
       await detach(attached.directory, how);
       if (how.lazy !== true) await ended;
@@ -179,18 +208,4 @@ export async function startMountProcess(options: MountProcessOptions): Promise<M
       if (how.lazy !== true) await ended;
     },
   };
-}
-
-/** Where the branch to mount is: a pool that this process has open, or one that a mount process is to open. */
-export type MountBranchOptions = MountOptions & {
-  readonly branch: string;
-  readonly directory: string;
-  readonly cacheBytes?: number;
-  readonly engine?: string | URL;
-} & ({ readonly pool: Pool } | { readonly poolPath: string });
-
-/** Mounts one branch: the seam for whoever wants a directory and does not care who serves it. */
-export function mountBranch(options: MountBranchOptions): Promise<Mounted> {
-  if ('pool' in options) return mountPool(options.pool, options.directory, options);
-  return startMountProcess(options);
 }

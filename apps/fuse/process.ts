@@ -5,7 +5,7 @@
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { ByreError, type ErrorCode } from '../../src/errors.ts';
-import { type CommandCall, type ControlSocket, listen } from './control.ts';
+import { type CommandCall, type ControlSocket, deliver, listen } from './control.ts';
 import type { EngineData } from './engine.ts';
 import type { FromEngine, MountSetup, ToEngine } from './setup.ts';
 import { attach, cleanStaleOf, detach } from './transport/attach.ts';
@@ -67,13 +67,8 @@ class MountProcess {
     else if (message.kind === 'failed') this.fail(new ByreError(message.code as ErrorCode, message.message));
     else if (message.kind === 'ended') this.end();
     else {
-      const call = this.calls.get(message.id);
-      if (message.kind === 'exit') {
-        call?.exit(message.status);
-        this.calls.delete(message.id);
-        this.endIfUnused();
-      } else if (message.kind === 'call') call?.call(message.message);
-      else call?.[message.kind](message.bytes);
+      deliver(this.calls, message);
+      if (message.kind === 'exit') this.endIfUnused();
     }
   }
 

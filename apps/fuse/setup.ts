@@ -2,7 +2,7 @@
  * What a mount process is told, and what its two threads say to each other.
  * All of it must survive structured cloning: no functions, no handles.
  */
-import type { CommandRequest } from './control.ts';
+import type { CommandRequest, CommandSays } from './control.ts';
 
 export interface MountSetup {
   /** Absolute and without symbolic links. */
@@ -36,18 +36,19 @@ export type FromEngine =
   | { readonly kind: 'opened'; readonly readOnly: boolean }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
   | { readonly kind: 'ended'; readonly requests: number }
-  | { readonly kind: 'output' | 'error'; readonly id: number; readonly bytes: Uint8Array }
-  | { readonly kind: 'call'; readonly id: number; readonly message: unknown }
-  | { readonly kind: 'exit'; readonly id: number; readonly status: number };
+  | CommandSays;
 
-/** A command as the engine's thread gets it. */
+/** Where a pool is mounted. */
+export type MountedAs = Pick<MountSetup, 'poolPath' | 'branch' | 'directory'>;
+
+/** A command as the process that has the pool gets it. */
 export interface EngineCommand {
   readonly request: CommandRequest;
   /** The open pool: it must not be closed, nor opened again by its path. */
   readonly pool: import('../../src/pool/pool.ts').Pool;
   readonly poolPath: string;
   /** How this process has the pool mounted. */
-  readonly mount: MountSetup;
+  readonly mount: MountedAs;
   readonly input: AsyncIterable<Uint8Array>;
   readonly signal: AbortSignal;
   output(bytes: Uint8Array): void;

@@ -85,13 +85,11 @@ export function asked(
   request: EngineCommand['request'],
   given: Partial<EngineCommand> = {},
 ): EngineCommand {
-  const { engine, directory, bell } = { engine: undefined, directory: '/nowhere', bell: '' };
-  const flags = { readOnly: false, privileges: false, writeback: false, transient: false, cacheBytes: undefined };
   return {
     request,
     pool,
     poolPath,
-    mount: { poolPath, branch: undefined, directory, engine, bell, ...flags },
+    mount: { poolPath, branch: undefined, directory: '/nowhere' },
     input: pieces(undefined),
     signal: new AbortController().signal,
     output: () => {},

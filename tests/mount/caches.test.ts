@@ -197,6 +197,49 @@ describe('in a mount of this process', needed, () => {
   });
 });
 
+describe('commands of other processes', needed, () => {
+  test('run in the process that has the pool and mounts it, and are seen in its mounts when they end', async () => {
+    const home = mkdtempSync(path.join(tmpdir(), 'byre-mount-'));
+    const poolPath = path.join(home, 'pool');
+    const pool = await openPool(poolPath);
+    const byre = async (...args: string[]): Promise<string> => {
+      const program = path.join(builtSources(), 'apps/cli/main.js');
+      const { status, output } = await run(process.execPath, [program, ...args], { cwd: home, seconds: 30 });
+      return status === 0 ? output : `${status}: ${output}`;
+    };
+    try {
+      const main = await pool.branch('main');
+      await makeBefore(main);
+      expect(await byre('fork', '--wait=0', `${poolPath}:main`, 'never')).toMatch(/^4: .*is being written/);
+      for (const name of ['one', 'all']) mkdirSync(path.join(home, name));
+      const one = await pool.mount(path.join(home, 'one'), { branch: 'main', cacheSeconds: 3600 });
+      const all = await pool.mount(path.join(home, 'all'), { cacheSeconds: 3600 });
+      await expect(pool.mount(path.join(home, 'nowhere'))).rejects.toMatchObject({ code: 'ENOENT' });
+      const lookers = [startLooker(one.directory), startLooker(`${all.directory}/main`)];
+      try {
+        for (const looker of lookers) expect(await looker.look()).toEqual(before);
+        expect(await byre('ls', `${poolPath}:main`)).toBe('dir\nfile\n');
+        expect(await byre('fork', `${poolPath}:main`, 'work')).not.toMatch(/^\d+:/);
+        await change(await pool.branch('work'));
+        expect(await byre('merge', `${poolPath}:work`, 'main')).not.toMatch(/^\d+:/);
+        for (const looker of lookers) expect(await looker.look()).toEqual(after);
+      } finally {
+        for (const looker of lookers) await looker.end();
+      }
+      await all.unmount();
+      expect(await byre('cat', `${poolPath}:main:/new`)).toBe('come\n');
+      await one.unmount();
+      expect(await byre('fork', '--wait=0', `${poolPath}:main`, 'never')).toMatch(/^4: .*is being written/);
+      await pool.close();
+      expect(await byre('check', poolPath)).not.toMatch(/^\d+:/);
+    } finally {
+      for (const name of ['one', 'all']) await run('umount', ['-l', path.join(home, name)]);
+      await pool.close();
+      rmSync(home, { recursive: true, force: true });
+    }
+  });
+});
+
 describe('in a mount process', needed, () => {
   const engine = (): string => pathToFileURL(path.join(builtSources(), 'apps/cli/engine.js')).href;
 
