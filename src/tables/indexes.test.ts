@@ -160,6 +160,28 @@ describe('indexes', () => {
     ]);
   });
 
+  test('texts with zero bytes in them are not taken for those before them', () => {
+    const texts = ['a', 'a\0', 'a\0b', 'ab', 'b'];
+    const people = new Table<{ name: string }>(targetOf(branch), 'named', {
+      indexes: { byName: { on: 'name' }, byNameOnly: { on: 'name', unique: true }, byBoth: { on: ['name', 'name'] } },
+    });
+    for (const name of texts) people.putSync(name, { name });
+    for (const index of ['byName', 'byNameOnly']) {
+      const by = people.index(index);
+      expect([...by.keysSync({ lte: 'a' })]).toEqual(['a']);
+      expect([...by.keysSync({ gt: 'a' })]).toEqual(texts.slice(1));
+      expect([...by.keysSync({ prefix: 'a' })]).toEqual(texts.slice(0, 4));
+      expect([...by.keysSync({ prefix: 'a\0' })]).toEqual(['a\0', 'a\0b']);
+      expect([...by.keysSync({ prefix: ['a'] })]).toEqual(['a']);
+      expect(by.countSync({ gte: 'a\0', lte: 'a\0' })).toBe(1);
+      people.deleteSync('a');
+      expect(by.getSync('a')).toBeUndefined();
+      people.putSync('a', { name: 'a' });
+    }
+    expect([...people.index('byBoth').keysSync({ prefix: ['a'] })]).toEqual(['a']);
+    expect([...people.index('byBoth').keysSync({ lte: ['a'] })]).toEqual(['a']);
+  });
+
   test('random writes in branches and forks keep them right', () => {
     const person = fc.record(
       {

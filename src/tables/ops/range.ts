@@ -43,10 +43,12 @@ const known = new Set(['gt', 'gte', 'lt', 'lte', 'prefix', 'reverse', 'limit']);
 export interface BoundForm {
   write(target: Uint8Array, at: number, key: Key): number;
   past(bound: Uint8Array): Uint8Array;
+  /** Writes what all texts or bytes that begin so begin with. */
+  writeBeginning(target: Uint8Array, at: number, key: string | Uint8Array): number;
 }
 
 /** Rows: the open form, one key. */
-export const rowForm: BoundForm = { write: writeKey, past: after };
+export const rowForm: BoundForm = { write: writeKey, past: after, writeBeginning: writeKey };
 
 /** Index entries: a value's delimited parts, followed by whatever primary keys. A value that is an array is several parts. */
 export const indexForm: BoundForm = {
@@ -55,17 +57,19 @@ export const indexForm: BoundForm = {
     for (const part of Array.isArray(key) ? key : [key]) end = writeKeyPart(target, end, part);
     return end;
   },
-  past: successor,
+  past: beyondParts,
+  // But for the byte that ends it.
+  writeBeginning: (target, at, key) => writeKeyPart(target, at, key) - 1,
 };
 
 export function resolveRange(space: Space, options: RangeOptions = {}, form = rowForm): ResolvedRange {
   for (const name in options) {
     if (!known.has(name)) throw new ByreError('BAD_ARGUMENT', `A range has no option ${name}`, { details: { name } });
   }
-  const bytesOf = (key: Key): Uint8Array => {
+  const bytesOf = <K extends Key>(key: K, write: (target: Uint8Array, at: number, key: K) => number = form.write) => {
     const buffer = new Uint8Array(space.maxBytes);
     buffer.set(space.from);
-    const end = form.write(buffer, space.from.length, key);
+    const end = write(buffer, space.from.length, key);
     checkKeyEnd(end, space.maxBytes);
     return buffer.slice(0, end);
   };
@@ -77,10 +81,12 @@ export function resolveRange(space: Space, options: RangeOptions = {}, form = ro
     if (compareBytes(bound, to) < 0) to = bound;
   };
   if (options.prefix !== undefined) {
-    checkPrefix(options.prefix);
-    const prefix = bytesOf(options.prefix);
-    raise(prefix);
-    lower(successor(prefix));
+    const { prefix } = options;
+    checkPrefix(prefix);
+    const isText = typeof prefix === 'string' || prefix instanceof Uint8Array;
+    const beginning = isText ? bytesOf(prefix, form.writeBeginning) : bytesOf(prefix);
+    raise(beginning);
+    lower(isText ? successor(beginning) : beyondParts(beginning));
   }
   if (options.gte !== undefined) raise(bytesOf(options.gte));
   if (options.gt !== undefined) raise(form.past(bytesOf(options.gt)));
@@ -94,6 +100,17 @@ export function after(key: Uint8Array): Uint8Array {
   const next = new Uint8Array(key.length + 1);
   next.set(key);
   return next;
+}
+
+/**
+ * The first tree key past all that go on after these delimited parts. What comes next in them is a type's byte, while 0xff would be the rest
+ * of a zero byte within the last part: another, longer text.
+ */
+function beyondParts(parts: Uint8Array): Uint8Array {
+  const beyond = new Uint8Array(parts.length + 1);
+  beyond.set(parts);
+  beyond[parts.length] = 0xff;
+  return beyond;
 }
 
 function resolveLimit(limit: number | undefined): number {
