@@ -71,6 +71,15 @@ describe('rows as JSON lines', () => {
   });
 });
 
+test('set and del tell what they did, as JSON', async () => {
+  expect(await json(['set', 'main:t', '["a", 1]', '7'])).toEqual({ table: 't', key: ['a', 1], put: true });
+  const again = await byre(['set', 'main:t', '["a", 1]', '8', '--if-absent', '--json']);
+  expect([again.status, JSON.parse(again.output)]).toEqual([1, { table: 't', key: ['a', 1], put: false }]);
+  const gone = await byre(['del', 'main:t', '["a", 1]', '{"$date": "2000-01-01T00:00:00.000Z"}', '--json']);
+  const missing = [{ $date: '2000-01-01T00:00:00.000Z' }];
+  expect([gone.status, JSON.parse(gone.output)]).toEqual([1, { table: 't', removed: 1, missing }]);
+});
+
 describe('rows as CSV', () => {
   test('come out as they went in', async () => {
     const rows: [never, unknown][] = [

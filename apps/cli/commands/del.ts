@@ -5,8 +5,8 @@
 import { transaction } from '../../../src/tables/index.ts';
 import type { Command } from '../command.ts';
 import { withPool } from '../pool.ts';
-import { openTable, parseKey } from '../rows.ts';
-import { Status, usage } from '../session.ts';
+import { openTable, parseKey, toJson } from '../rows.ts';
+import { Status, usage, writeJson } from '../session.ts';
 import { parseTarget } from '../target.ts';
 
 export const del: Command = {
@@ -25,13 +25,15 @@ export const del: Command = {
         branch,
         async (one) => {
           const rows = one.table(table.name, { values: table.codec });
-          let count = 0;
-          for (const key of keys) if (!(await rows.delete(parseKey(key)))) count++;
-          return count;
+          const absent: unknown[] = [];
+          for (const key of keys) if (!(await rows.delete(parseKey(key)))) absent.push(toJson(parseKey(key)));
+          return absent;
         },
         { durability: 'none' },
       );
-      return missing > 0 ? Status.no : Status.ok;
+      const removed = keys.length - missing.length;
+      if (session.json) writeJson(session, { table: table.name, removed, missing });
+      return missing.length > 0 ? Status.no : Status.ok;
     });
   },
 };

@@ -5,8 +5,8 @@
 import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { withPool } from '../pool.ts';
-import { openTable, parseKey, parseValue } from '../rows.ts';
-import { Status } from '../session.ts';
+import { openTable, parseKey, parseValue, toJson } from '../rows.ts';
+import { Status, writeJson } from '../session.ts';
 import { parseTarget } from '../target.ts';
 
 export const set: Command = {
@@ -25,9 +25,10 @@ export const set: Command = {
     return await withPool(session, { mode: 'write', targets: [target] }, async (pool) => {
       const { table, values } = await openTable(pool, target, session.values.values as string | undefined);
       const row = parseValue(value, values);
+      const isPut = session.values['if-absent'] === true ? await table.putIfAbsent(parseKey(key), row) : true;
       if (session.values['if-absent'] !== true) await table.put(parseKey(key), row);
-      else if (!(await table.putIfAbsent(parseKey(key), row))) return Status.no;
-      return Status.ok;
+      if (session.json) writeJson(session, { table: table.name, key: toJson(parseKey(key)), put: isPut });
+      return isPut ? Status.ok : Status.no;
     });
   },
 };
