@@ -6,14 +6,13 @@
  * The directory is made of copies of this project's node_modules without its largest files, and read once before anything is
  * measured. byre's figures are those of whole processes, as its peers' are, and end with a durable commit.
  */
-import { closeSync, cpSync, existsSync, openSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { dist, load, root } from './byre.mjs';
+import { dist, load } from './byre.mjs';
 import { run } from './machine.mjs';
 import { compare, isWanted, scratch, size, timed } from './method.mjs';
 import { heading, line, note, showBytes } from './report.mjs';
-
-const LARGEST_BYTES = 512 * 1024;
+import { plantTree } from './tree.mjs';
 
 const { openPoolSync } = await load('src/index.js');
 const { importDirectorySync } = await load('src/host/import.js');
@@ -21,22 +20,6 @@ const directory = scratch('import');
 const tree = path.join(directory, 'tree');
 const poolFile = path.join(directory, 'pool.byre');
 const copy = path.join(directory, 'copy');
-
-/** Copies until there are so many files. @param {number} wanted */
-function plantTree(wanted) {
-  const source = path.join(root, 'node_modules');
-  let left = wanted;
-  const filter = (/** @type {string} */ from) => {
-    const stat = statSync(from, { throwIfNoEntry: false });
-    if (stat === undefined || left <= 0) return false;
-    if (!stat.isFile()) return path.basename(from) !== '.cache';
-    if (stat.size > LARGEST_BYTES) return false;
-    left--;
-    return true;
-  };
-  for (let i = 0; left > 0; i++)
-    cpSync(source, path.join(tree, `copy-${i}`), { recursive: true, verbatimSymlinks: true, filter });
-}
 
 const importArgs = (/** @type {string} */ pool) => [path.join(dist, 'apps/cli/main.js'), 'import', tree, '-p', pool];
 
@@ -84,7 +67,7 @@ async function measureAgain() {
 }
 
 heading('import');
-plantTree(size('files', 30_000, 300));
+plantTree(tree, size('files', 30_000, 300));
 const tally = { files: 0, bytes: 0 };
 for (const entry of readdirSync(tree, { recursive: true, withFileTypes: true })) {
   if (!entry.isFile()) continue;

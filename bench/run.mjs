@@ -7,7 +7,7 @@ import path from 'node:path';
 import { npm, root, run } from '../scripts/run.mjs';
 
 const here = path.join(root, 'bench');
-const all = ['keys', 'tables', 'forks', 'files', 'import'];
+const all = ['keys', 'tables', 'forks', 'files', 'import', 'try'];
 
 function hasPeers() {
   const { dependencies } = JSON.parse(readFileSync(path.join(here, 'package.json'), 'utf8'));

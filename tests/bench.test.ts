@@ -35,7 +35,7 @@ function runSmall(name: string): Promise<{ code: number | null; printed: string 
   });
 }
 
-test.each(['keys', 'tables', 'forks', 'files', 'import'])('bench/%s.mjs', { timeout: 120_000 }, async (name) => {
+test.each(['keys', 'tables', 'forks', 'files', 'import', 'try'])('bench/%s.mjs', { timeout: 120_000 }, async (name) => {
   const { code, printed } = await runSmall(name);
   expect(code, printed).toBe(0);
   expect(printed).toContain('--small: these figures mean nothing');

@@ -4,19 +4,12 @@
 import { type FileChange, isQuiet } from '../../src/host/changes.ts';
 import { changeLine } from './changes-text.ts';
 import { complete } from './selection.ts';
-import { type Session, usage } from './session.ts';
+import type { Session } from './session.ts';
 
 export type Decision =
   | { readonly kind: 'keep'; readonly changes: readonly FileChange[] }
   | { readonly kind: 'discard' }
   | { readonly kind: 'branch' };
-
-/** The options say at most one of three. */
-export function requireOneDecision(session: Session): void {
-  const { keep, discard, branch } = session.values;
-  const given = [keep === true, discard === true, branch !== undefined].filter(Boolean).length;
-  if (given > 1) throw usage('--keep, --discard and --branch exclude each other');
-}
 
 export async function decide(
   session: Session,

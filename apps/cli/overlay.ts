@@ -33,7 +33,7 @@ cd "$directory" || exit 125
 exec 8<&- 9<&-
 command -v "$program" >/dev/null || { echo missing >&2; exit 127; }
 [ -z "$line" ] || printf 'byre: %s\\n' "$line" >&3
-[ -z "$failed" ] || printf 'byre: not all is in place: %s\\n' "$failed" >&3
+[ -z "$failed" ] || printf 'byre: not all is in place: %s\\n' "$(echo "$failed" | tr '\\n' ' ')" >&3
 printf '${READY.replace('\n', '\\n')}' >&2
 exec "$@" 2>&3 3>&-`;
 
@@ -75,7 +75,7 @@ function makeNamespace({ overlay, directory }: OverlayJob): NamespacePlan {
     own,
     confine,
     isRoot: mayMount(),
-    writable,
+    writable: writable.map((each) => realpathSync(each)),
     temporary,
   });
   for (const [made, mode] of plan.makes) {

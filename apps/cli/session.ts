@@ -21,11 +21,22 @@ export interface Given {
   readonly left: Left | undefined;
 }
 
+/** How a directory was imported. */
+export interface Imported {
+  readonly files: number;
+  readonly directories: number;
+  readonly bytesRead: number;
+  readonly durationMs: number;
+  /** Since 1970. */
+  readonly endedMs: number;
+}
+
 /** A trial that was begun by the process that asks, when nobody held the pool, and is to be ended by the one that does now. */
 export interface Left {
   readonly branch: string;
   /** The own directory of its workspace. */
   readonly own: string;
+  readonly imported: Imported | null;
   readonly ended: Ended;
 }
 

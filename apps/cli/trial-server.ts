@@ -7,11 +7,11 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { isByreError } from '../../src/errors.ts';
-import { openPoolSync } from '../../src/pool/open-pool.ts';
-import { startMountProcess } from '../fuse/mount.ts';
+import { startMountProcess } from '../fuse/start.ts';
 import { mayMount } from '../fuse/transport/attach.ts';
-import type { Session } from './session.ts';
-import { handOver, patiently, type TrialPlace } from './trials.ts';
+import { pathOf } from './pools.ts';
+import { refused, type Session } from './session.ts';
+import { handOver, patiently, type TrialPlace } from './trial-pool.ts';
 
 const engine = new URL(import.meta.url.endsWith('.ts') ? './engine.ts' : './engine.js', import.meta.url);
 
@@ -27,13 +27,16 @@ function reasonOf(error: Error): string {
   const [program, ...args] = namespace();
   const probe = spawnSync(program!, [...args, 'true'], { encoding: 'utf8' });
   if (probe.error !== undefined) return 'unshare(1) of util-linux is not installed';
-  return probe.status === 0 ? error.message : probe.stderr.trim();
+  return probe.status === 0 ? error.message : probe.stderr;
 }
 
 async function start({ home, poolPath }: TrialPlace): Promise<string | undefined> {
   const directory = path.join(home, 'mount');
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  if (!existsSync(poolPath)) openPoolSync(poolPath, { commitEveryMs: 0 }).closeSync();
+  if (!existsSync(poolPath)) {
+    const { openPoolSync } = await import('../../src/pool/open-pool.ts');
+    openPoolSync(poolPath, { commitEveryMs: 0 }).closeSync();
+  }
   try {
     await startMountProcess({ poolPath, directory, engine, transient: true, within: namespace() });
     return undefined;
@@ -43,6 +46,20 @@ async function start({ home, poolPath }: TrialPlace): Promise<string | undefined
   }
 }
 
+/** Directories that the command may write for real. */
+export function writableOf(session: Session): string[] {
+  return ((session.values.writable as readonly string[] | undefined) ?? []).map((typed) => pathOf(session, typed));
+}
+
+/** Says that the command works in a copy, since there is no mount; or refuses, if one is insisted on. */
+export function sayNoMount(session: Session, reason: string): void {
+  if (session.values.mount === true) throw refused(`there is no mount for the command: ${reason}`);
+  const [why] = reason.trim().split('\n');
+  const message = `the command runs in a copy at another path and is not confined, since ${why}`;
+  if (session.json) session.say(JSON.stringify({ warning: { code: 'NO_MOUNT', message } }));
+  else session.say(`byre: ${message} (--no-mount: do not try)`);
+}
+
 /** Throws HandedOver when the trial has been done; otherwise resolves with the reason why there is no mount. */
 export async function serveTrial(session: Session, place: TrialPlace): Promise<string> {
   if (process.platform !== 'linux') return 'mounting works on Linux only';
@@ -50,7 +67,11 @@ export async function serveTrial(session: Session, place: TrialPlace): Promise<s
   return await patiently(session, async () => {
     for (;;) {
       await handOver(session, place);
-      const reason = await start(place);
+      const started = start(place);
+      // It takes a while, and this will be needed soon after.
+      const overlay = import('./overlay.ts');
+      const reason = await started;
+      await overlay;
       if (reason !== undefined) return reason;
     }
   });

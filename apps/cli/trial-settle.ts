@@ -6,11 +6,11 @@ import { type FileChange, isQuiet } from '../../src/host/changes.ts';
 import { changesOf, dropTrial, trialOf } from '../../src/host/trial.ts';
 import type { Pool } from '../../src/pool/pool.ts';
 import { changeLines, changesAsJson, summaryLine } from './changes-text.ts';
-import type { Ended } from './child.ts';
 import { type Decision, decide } from './decide.ts';
-import { type Session, writeJson } from './session.ts';
+import { type Left, type Session, writeJson } from './session.ts';
 import { showText } from './text-diff.ts';
-import { applyTrial, conflictsAsJson, sayConflicts, type TrialPlace } from './trials.ts';
+import type { TrialPlace } from './trial-pool.ts';
+import { applyTrial, conflictsAsJson, sayConflicts } from './trials.ts';
 
 export interface Result {
   readonly decision: Decision['kind'] | 'nothing' | 'refused';
@@ -55,8 +55,7 @@ export async function settle(session: Session, pool: Pool, place: TrialPlace, br
 export function tellResult(
   session: Session,
   { decision, changes, conflicts }: Result,
-  branch: string,
-  ended: Ended,
+  { branch, ended, imported }: Left,
 ): void {
   const isKept =
     decision === 'branch' || decision === 'refused' || (decision === 'nothing' && session.values.branch !== undefined);
@@ -64,6 +63,7 @@ export function tellResult(
     writeJson(session, {
       status: ended.status,
       problem: ended.problem ?? null,
+      imported,
       decision,
       branch: isKept ? branch : null,
       changes: changesAsJson(changes),

@@ -2,11 +2,8 @@
  * What `byre try` and `byre apply` have in common: the pool of a real directory, journals, and applying.
  * Callers must do all that they do with a pool within `withTrialPool`: it may be another process that has it.
  */
-import { mkdirSync, realpathSync } from 'node:fs';
-import { realpath } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { isByreError } from '../../src/errors.ts';
 import { type ApplyReport, applyChanges, resumeApply } from '../../src/host/apply.ts';
 import type { FileChange } from '../../src/host/changes.ts';
 import { journalPath, readJournal } from '../../src/host/journal.ts';
@@ -14,55 +11,9 @@ import { byteString, bytesOfName, showName } from '../../src/host/names.ts';
 import { trialOf } from '../../src/host/trial.ts';
 import { openPoolSync } from '../../src/pool/open-pool.ts';
 import type { Pool } from '../../src/pool/pool.ts';
-import { HandedOver } from './failure.ts';
-import { nearestPool, pathOf, poolFileAt, realPathOf } from './pools.ts';
 import { type Left, refused, type Session } from './session.ts';
 import { jsonName } from './shown.ts';
-import { trialDirectory } from './trial-place.ts';
-
-export interface TrialPlace {
-  /** The real directory, without symbolic links. */
-  readonly root: string;
-  /** Where workspaces and journals lie. */
-  readonly home: string;
-  readonly poolPath: string;
-}
-
-/** The place of the present directory; `poolNamed` is a pool that was typed but not as an option. */
-export async function trialPlace(session: Session, poolNamed?: string): Promise<TrialPlace> {
-  const { given } = session;
-  // A process that serves a mount must not wait for itself.
-  const root =
-    given === undefined
-      ? realpathSync(session.directory)
-      : await realpath(await realPathOf(session, session.directory));
-  const home = trialDirectory(root, session.environment);
-  if (given !== undefined) return { root, home, poolPath: given.poolPath };
-  const named = poolNamed ?? session.values.pool ?? session.environment.BYRE_POOL;
-  const found = typeof named === 'string' && named !== '' ? poolFileAt(pathOf(session, named)) : nearestPool(root);
-  return { root, home, poolPath: found ?? path.join(home, 'pool.byre') };
-}
-
-/** Calls `attempt` until it does not find the pool locked, as long as `--wait` says. */
-export async function patiently<T>(session: Session, attempt: () => Promise<T>): Promise<T> {
-  const until = Date.now() + Number(session.values.wait ?? 10) * 1000;
-  for (let pause = 5; ; pause = Math.min(2 * pause, 50)) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (!isByreError(error) || error.code !== 'LOCKED' || Date.now() >= until) throw error;
-      session.progress(`waiting: ${error.message}`);
-      await sleep(pause);
-      session.progress(undefined);
-    }
-  }
-}
-
-/** Has the process that has the pool mounted run the command, or what is left of it: throws HandedOver if there is one. */
-export async function handOver(session: Session, { poolPath }: TrialPlace, left?: Left): Promise<void> {
-  const status = await session.handOver(poolPath, left);
-  if (status !== undefined) throw new HandedOver(status);
-}
+import { handOver, patiently, type TrialPlace } from './trial-pool.ts';
 
 /** Opens the pool for writing, or throws HandedOver when the process that has it has done the command, or what is `left` of it. */
 async function openTrialPool(session: Session, place: TrialPlace, left: Left | undefined): Promise<Pool> {

@@ -6,6 +6,7 @@
 import { chmodSync, closeSync, openSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
+import { ByreError } from '../../src/errors.ts';
 
 /** What is asked for: a command line, and where and how it was typed. */
 export interface CommandRequest {
@@ -250,7 +251,7 @@ export function ask(poolPath: string, request: CommandRequest, streams: CommandS
     socket.once('close', () => {
       if (status !== undefined) resolve(status);
       else if (!begun) resolve(undefined);
-      else reject(new Error('the process that holds the pool went away before the command had ended'));
+      else reject(new ByreError('CLOSED', 'the process that holds the pool went away before the command had ended'));
     });
   });
 }

@@ -13,16 +13,8 @@ import { changeLines, changesAsJson, summaryLine } from '../changes-text.ts';
 import type { Command } from '../command.ts';
 import { type Outcome, refused, type Session, Status, usage, writeJson } from '../session.ts';
 import { parseBranch } from '../target.ts';
-import {
-  applyTrial,
-  conflictsAsJson,
-  journalOf,
-  requireNoJournal,
-  sayConflicts,
-  type TrialPlace,
-  trialPlace,
-  withTrialPool,
-} from '../trials.ts';
+import { type TrialPlace, trialPlace } from '../trial-pool.ts';
+import { applyTrial, conflictsAsJson, journalOf, requireNoJournal, sayConflicts, withTrialPool } from '../trials.ts';
 
 function resume(session: Session, pool: Pool, place: TrialPlace): Outcome {
   const { outcome, branch, notes } = resumeApply(pool, journalOf(place));

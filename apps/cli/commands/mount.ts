@@ -2,7 +2,7 @@
  * `byre mount` and `byre umount`: thin commands over apps/fuse.
  * They must run in the process that was typed: a mount is never another process's job.
  */
-import type { Mounted } from '../../fuse/mount.ts';
+import type { Mounted } from '../../fuse/start.ts';
 import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { bytesOption } from '../options.ts';
@@ -41,11 +41,11 @@ async function mounted(session: Session): Promise<void> {
   try {
     if (values.foreground === true) {
       const { runMountProcess } = await import('../../fuse/process.ts');
-      const { setupOf } = await import('../../fuse/mount.ts');
+      const { setupOf } = await import('../../fuse/start.ts');
       process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM');
       await runMountProcess(setupOf(options), (where) => tell(session, poolPath, branch, where));
     } else {
-      const { startMountProcess } = await import('../../fuse/mount.ts');
+      const { startMountProcess } = await import('../../fuse/start.ts');
       const { directory: where }: Mounted = await startMountProcess(options);
       tell(session, poolPath, branch, where);
     }

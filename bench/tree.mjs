@@ -1,0 +1,29 @@
+/**
+ * A directory of many small files to measure with: copies of this project's node_modules without its largest files.
+ * Callers must remove it.
+ */
+import { cpSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { root } from './byre.mjs';
+
+const LARGEST_BYTES = 512 * 1024;
+
+/**
+ * Copies until there are so many files.
+ * @param {string} tree
+ * @param {number} wanted
+ */
+export function plantTree(tree, wanted) {
+  const source = path.join(root, 'node_modules');
+  let left = wanted;
+  const filter = (/** @type {string} */ from) => {
+    const stat = statSync(from, { throwIfNoEntry: false });
+    if (stat === undefined || left <= 0) return false;
+    if (!stat.isFile()) return path.basename(from) !== '.cache';
+    if (stat.size > LARGEST_BYTES) return false;
+    left--;
+    return true;
+  };
+  for (let i = 0; left > 0; i++)
+    cpSync(source, path.join(tree, `copy-${i}`), { recursive: true, verbatimSymlinks: true, filter });
+}
