@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import module from 'node:module';
+import { typedArguments } from './typed.ts';
 
 function version(): string {
   // Two directories up in the sources, three in what is compiled.
@@ -19,7 +20,7 @@ function version(): string {
   return 'unknown';
 }
 
-const args = process.argv.slice(2);
+const args = typedArguments(process.argv.slice(2));
 if (args[0] === '--version' || args[0] === '-V') process.stdout.write(`byre ${version()}\n`);
 else {
   // From Node 22 on, what was compiled once is kept for the next time.

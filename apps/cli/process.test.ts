@@ -88,6 +88,23 @@ test('bytes go in and come out as they are', () => {
   expect(byre(['cat', ':/big']).bytes.equals(bytes)).toBe(true);
 });
 
+test('names that are not UTF-8 can be typed', { ...needs(existsSync('/proc/self/cmdline'), 'needs /proc') }, () => {
+  const lines = [
+    "mkdir d; echo one > d/$'a\\xff\\xfeb'; echo two > d/$'\\ufeff\\ufffd'; byre import d > /dev/null",
+    "byre cat $':/a\\xff\\xfeb' $':/\\ufeff\\ufffd'",
+    "byre ls -d $':/a\\xff\\xfeb' | od -An -tx1",
+    "byre stat --json $':/a\\xff\\xfeb' | grep -c pathBase64",
+    "byre rm $':/a\\xff\\xfeb'; byre cat $':/a\\xff\\xfeb'; byre ls | wc -l",
+    "byre put $':/c\\xff' < /dev/null; byre fork $'f\\xff'",
+  ];
+  const { output, error } = shell(lines.join('; '));
+  expect(output).toBe(`one\ntwo\n 2f 61 ff fe 62 0a\n2\n1\n`);
+  expect(error).toMatch(
+    /^byre: main:\/a\\xff\\xfeb: no such file or directory\nbyre: names of new files are UTF-8 here/,
+  );
+  expect(error).toMatch(/is not a branch name|no branch's name/);
+});
+
 test('whoever reads the output may go away', () => {
   byre(['put', ':/big'], Buffer.alloc(4_000_000, 'line\n'));
   const { status, output, error } = shell('set -o pipefail; byre cat :/big | head -1');

@@ -5,10 +5,15 @@
 import type { Attributes } from '../../src/files/ops/attributes.ts';
 import { byteString, nameOfBytes, showName } from '../../src/host/names.ts';
 import type { Colour } from './paint.ts';
+import { bytesOfTyped, isRaw } from './typed.ts';
 
 /** A name or path on one line; what cannot be shown stands as escapes. */
 export function shown(name: string | Uint8Array): string {
-  return showName(typeof name === 'string' ? byteString(name) : nameOfBytes(name));
+  return showName(typeof name === 'string' && !isRaw(name) ? byteString(name) : nameOfBytes(bytesOf(name)));
+}
+
+function bytesOf(name: string | Uint8Array): Uint8Array {
+  return typeof name === 'string' ? bytesOfTyped(name) : name;
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -23,8 +28,8 @@ export function jsonText(key: string, bytes: Uint8Array): Record<string, string>
 }
 
 /** A name for JSON: as text and, if it is not UTF-8, exactly as `…Base64` besides. */
-export function jsonName(key: string, name: Uint8Array): Record<string, string> {
-  const exact = jsonText(key, name);
+export function jsonName(key: string, name: string | Uint8Array): Record<string, string> {
+  const exact = jsonText(key, bytesOf(name));
   return key in exact ? exact : { [key]: shown(name), ...exact };
 }
 

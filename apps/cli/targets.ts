@@ -12,6 +12,7 @@ import type { Pool } from '../../src/pool/pool.ts';
 import { usage } from './session.ts';
 import { shown } from './shown.ts';
 import { parseTarget, showTarget, type Target } from './target.ts';
+import { pathOfTyped } from './typed.ts';
 
 /** Used where no branch is named. */
 export const DEFAULT_BRANCH = 'main';
@@ -62,12 +63,12 @@ export function operate<T>({ branch, title }: Opened, operation: () => T): T {
 
 /** Where the path leads, whether anything is there or not. */
 export function placeOf(opened: Opened, follow: Follow): Place {
-  return operate(opened, () => walk(opened.view, pathOf(opened.path), follow));
+  return operate(opened, () => walk(opened.view, pathOf(pathOfTyped(opened.path)), follow));
 }
 
 /** What is at the path. Throws ENOENT. */
 export function find(opened: Opened, follow: Follow): EntryTarget {
-  return operate(opened, () => found(walk(opened.view, pathOf(opened.path), follow)));
+  return operate(opened, () => found(walk(opened.view, pathOf(pathOfTyped(opened.path)), follow)));
 }
 
 /** Targets that are branches, and have no paths. */

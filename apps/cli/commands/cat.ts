@@ -8,7 +8,7 @@ import { read } from '../../../src/files/ops/content.ts';
 import type { Command } from '../command.ts';
 import { withPool } from '../pool.ts';
 import { usage, writeJson } from '../session.ts';
-import { jsonText } from '../shown.ts';
+import { jsonName, jsonText } from '../shown.ts';
 import { parseTarget } from '../target.ts';
 import { find, type Opened, openTarget, operate } from '../targets.ts';
 
@@ -47,7 +47,12 @@ export const cat: Command = {
         const at = await openTarget(pool, target);
         if (session.json) {
           const bytes = Buffer.concat([...piecesOf(at)]);
-          documents.push({ branch: at.name, path: at.path, size: bytes.length, ...jsonText('content', bytes) });
+          documents.push({
+            branch: at.name,
+            ...jsonName('path', at.path),
+            size: bytes.length,
+            ...jsonText('content', bytes),
+          });
           continue;
         }
         for (const piece of piecesOf(at)) {

@@ -13,6 +13,7 @@ import { type Session, writeJson } from '../session.ts';
 import { jsonAttributes, jsonName, shown, typeColour } from '../shown.ts';
 import { parseTarget } from '../target.ts';
 import { find, type Opened, openTarget, operate } from '../targets.ts';
+import { bytesOfTyped } from '../typed.ts';
 
 const STEP_ENTRIES = 256;
 const STEPS_BETWEEN_TURNS = 64;
@@ -111,7 +112,7 @@ async function run(session: Session): Promise<void> {
       const opened = await openTarget(pool, target);
       const { inode, type } = find(opened, long === true || directory === true ? 'slash' : 'always');
       const isListed = type === 'directory' && directory !== true;
-      const own = new TextEncoder().encode(opened.path);
+      const own = bytesOfTyped(opened.path);
       const lists = isListed ? entriesOf(opened, inode, recursive === true) : [[describe(opened, own, inode)]];
       if (typed.length > 1 && isListed && !session.json && zero !== true) {
         session.write(`${at > 0 ? '\n' : ''}${opened.title}:\n`);

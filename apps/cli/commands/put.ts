@@ -16,6 +16,7 @@ import { refused, type Session, usage, writeJson } from '../session.ts';
 import { shown } from '../shown.ts';
 import { parseTarget, showTarget, type Target } from '../target.ts';
 import { DEFAULT_BRANCH, writableBranch } from '../targets.ts';
+import { isRaw } from '../typed.ts';
 
 const DEFAULT_MODE = 0o644;
 const STEP_BYTES = 512 * 1024;
@@ -137,6 +138,7 @@ TARGET is a directory, FILE keeps its name in it. The file appears with its new 
   async run(session) {
     const typed = takePositionals(session, ['TARGET', 'TARGET'], 1);
     const target = parseTarget(typed.at(-1)!);
+    if (isRaw(typed.join())) throw usage('names of new files are UTF-8 here: byre import keeps any');
     if (target.path === undefined) throw usage(`'${typed.at(-1)}' has no path: write BRANCH:/PATH, as in main:/a.txt`);
     const source = await sourceOf(session, typed.length > 1 ? typed[0] : undefined);
     await withPool(session, { mode: 'write', targets: [target] }, (pool) => put(session, pool, target, source));

@@ -9,9 +9,10 @@ import type { Pool } from '../../../src/pool/pool.ts';
 import type { Command } from '../command.ts';
 import { withPool } from '../pool.ts';
 import { refused, type Session, usage, writeJson } from '../session.ts';
-import { shown } from '../shown.ts';
+import { jsonName, shown } from '../shown.ts';
 import { parseTarget, showTarget, type Target } from '../target.ts';
 import { DEFAULT_BRANCH, writableBranch } from '../targets.ts';
+import { pathOfTyped } from '../typed.ts';
 
 interface Options {
   readonly recursive: boolean;
@@ -19,7 +20,7 @@ interface Options {
 }
 
 /** Removes one, if it is there. */
-function removeOne(files: Files, name: string, title: string, { recursive, force }: Options): boolean {
+function removeOne(files: Files, name: string | Uint8Array, title: string, { recursive, force }: Options): boolean {
   const stats = files.lstatSync(name, { throwIfNoEntry: false, bigint: false });
   if (stats === undefined) {
     if (force) return false;
@@ -38,7 +39,7 @@ function removeFrom(pool: Pool, branch: Branch, paths: readonly string[], option
   const fork = pool.forkUnnamedSync(branch);
   try {
     const files = createFiles(fork);
-    const removed = paths.filter((path) => removeOne(files, path, shown(showTarget(name, path)), options));
+    const removed = paths.filter((path) => removeOne(files, pathOfTyped(path), shown(showTarget(name, path)), options));
     if (!pool.adoptSync(branch, fork)) throw refused(`branch ${name} was changed meanwhile: remove again`);
     return removed;
   } finally {
@@ -64,10 +65,11 @@ async function run(session: Session): Promise<void> {
   }
   const options = { recursive: values.recursive === true, force: values.force === true };
   await withPool(session, { mode: 'write', targets }, async (pool) => {
-    const removed: { readonly branch: string; readonly path: string }[] = [];
+    const removed: object[] = [];
     for (const [name, paths] of byBranch) {
       const branch = await writableBranch(pool, name);
-      for (const path of removeFrom(pool, branch, paths, options)) removed.push({ branch: name, path });
+      for (const path of removeFrom(pool, branch, paths, options))
+        removed.push({ branch: name, ...jsonName('path', path) });
     }
     if (session.json) writeJson(session, { removed });
   });

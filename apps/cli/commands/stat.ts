@@ -44,7 +44,7 @@ function document(at: Opened, { attributes, paths, target, xattrs }: Known): obj
     `${BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds)}`;
   return {
     branch: at.name,
-    path: at.path,
+    ...jsonName('path', at.path),
     ...jsonAttributes(attributes),
     changeTimeNs: time(changeTime),
     accessTimeNs: time(accessTime),
