@@ -5,7 +5,7 @@
 import { describeTable, tableNames } from '../../../src/tables/index.ts';
 import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { showTable } from '../format.ts';
+import { showCount, showTable } from '../format.ts';
 import { withPool } from '../pool.ts';
 import { openTable } from '../rows.ts';
 import { writeJson } from '../session.ts';
@@ -38,7 +38,7 @@ export const tables: Command = {
         const lines = found.map(({ table, values, indexes, rows }) => [
           shown(table),
           shown(values),
-          ...(rows === undefined ? [] : [`${rows} rows`]),
+          ...(rows === undefined ? [] : [showCount(rows, 'row')]),
           indexes
             .map((index) => `${shown(index.name)}(${index.on.map(shown).join(', ')})${index.unique ? ' unique' : ''}`)
             .join(' '),
