@@ -17,12 +17,15 @@ const POLL_MS_MAX = 200;
 const TELL_AFTER_MS = 1000;
 
 export interface UseOptions {
-  /** `read` sees the last commit, beside a process that writes; `write` waits for it to end. */
-  readonly mode: 'read' | 'write';
+  /** `read` sees the last commit, beside a process that writes; `write` waits for it to end; `either` writes if it can at once. */
+  readonly mode: 'read' | 'write' | 'either';
   /** What the command line names, of which any may name the pool. */
   readonly targets?: readonly (Target | undefined)[];
   readonly cacheBytes?: number;
 }
+
+/** Why a pool may be read and not written: another process writes it, or its place or its file cannot be written. */
+const CANNOT_WRITE: readonly string[] = ['LOCKED', 'EROFS', 'EACCES', 'EPERM', 'ENOSPC', 'EDQUOT'];
 
 /** How long to wait for another writer. */
 function waitMs(session: Session): number {
@@ -42,12 +45,17 @@ async function open(session: Session, poolPath: string, options: UseOptions): Pr
   for (let pause = 10; ; pause = Math.min(2 * pause, POLL_MS_MAX)) {
     const status = await session.handOver(poolPath);
     if (status !== undefined) throw new HandedOver(status);
+    const size = options.cacheBytes === undefined ? {} : { cacheBytes: options.cacheBytes };
+    const how = { create: false, ...size };
     try {
-      const size = options.cacheBytes === undefined ? {} : { cacheBytes: options.cacheBytes };
-      return await openPool(poolPath, { create: false, readOnly: options.mode === 'read', ...size });
+      return await openPool(poolPath, { ...how, readOnly: options.mode === 'read' });
     } catch (error) {
       const waited = Date.now() - since;
-      if (!isByreError(error) || error.code !== 'LOCKED' || waited >= patience) throw error;
+      if (!isByreError(error)) throw error;
+      if (options.mode === 'either' && CANNOT_WRITE.includes(error.code)) {
+        return await openPool(poolPath, { ...how, readOnly: true });
+      }
+      if (error.code !== 'LOCKED' || waited >= patience) throw error;
       if (waited > TELL_AFTER_MS && !told) {
         told = true;
         session.progress(`waiting: ${error.message}`);

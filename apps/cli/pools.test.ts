@@ -102,6 +102,9 @@ describe('pools', () => {
       /is being written by process \d+ on .* \(.*\), since .*: wait for its end, or longer with --wait=SECONDS/,
     );
     expect(await done(['branches', '-1'])).toBe('main\n');
+    expect(await done(['check'])).toMatch(/all is well/);
+    expect(await done(['scrub'])).toMatch(/all is well/);
+    expect(await done(['df'])).toMatch(/^used +\d/m);
     const waiting = byre(['fork', 'x', '--wait', '20']);
     setTimeout(() => pool.closeSync(), 100);
     expect(await waiting).toMatchObject({ status: 0 });

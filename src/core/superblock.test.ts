@@ -10,6 +10,7 @@ import {
   type NodeRef,
   SUPERBLOCK_TAIL_BYTES,
   type Superblock,
+  settledSuperblock,
   superblockSlot,
 } from './superblock.ts';
 
@@ -122,8 +123,22 @@ test('a changed byte is noticed wherever it is', () => {
   for (let at = 0; at < PAGE_BYTES; at++) {
     const changed = page.slice();
     changed[at] ^= 0x10;
-    expect(decodeSuperblock(changed, hash)).toMatchObject({ code: at < 8 ? 'NOT_A_POOL' : 'DAMAGED' });
+    const isMark = at >= 136 && at < 144;
+    const noticed = isMark ? example : { code: at < 8 ? 'NOT_A_POOL' : 'DAMAGED' };
+    expect(decodeSuperblock(changed, hash)).toMatchObject(noticed);
   }
+});
+
+test('once settled, and only then, it has no companions; nothing less than the whole mark says so', () => {
+  const page = encodeSuperblock(example, hash);
+  const settled = settledSuperblock(page);
+  expect(decodeSuperblock(settled, hash)).toEqual({ ...example, companions: { nodes: [], data: [] } });
+  for (let bytes = 0; bytes < 8; bytes++) {
+    const torn = page.slice();
+    torn.set(settled.subarray(136, 136 + bytes), 136);
+    expect(decodeSuperblock(torn, hash)).toEqual(example);
+  }
+  expect(settled.filter((byte, at) => byte !== page[at]).length).toBeLessThanOrEqual(8);
 });
 
 test('other files are not pools', () => {

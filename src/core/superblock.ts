@@ -30,7 +30,10 @@ const AT_LOG_HEAD = 108;
 const AT_RESERVED_PAGES = 128;
 const AT_NODE_COMPANIONS = 132;
 const AT_DATA_COMPANIONS = 134;
-// From 136 to 189: written as zero and not looked at, so that a later byre may add what this one can do without.
+/** Not covered by the checksum, but equal to it once the companions are known to be durable. */
+const AT_SETTLED = 136;
+const SETTLED_BYTES = 8;
+// From 144 to 189: written as zero and not looked at, so that a later byre may add what this one can do without.
 const AT_TAIL_LENGTH = 190;
 const AT_TAIL = 192;
 const AT_CHECKSUM = PAGE_BYTES - 8;
@@ -129,12 +132,27 @@ export function encodeSuperblock(superblock: Superblock, hash: Hash64): Uint8Arr
   return page;
 }
 
+/**
+ * The same superblock, saying that its companions are durable: from then on, if one of them is damaged, that is damage and not a commit
+ * that was cut off. It may be written in place: no other byte changes, and a part of this mark says nothing.
+ */
+export function settledSuperblock(page: Uint8Array): Uint8Array {
+  const settled = page.slice();
+  settled.copyWithin(AT_SETTLED, AT_CHECKSUM, AT_CHECKSUM + SETTLED_BYTES);
+  return settled;
+}
+
+function isSettled(page: Uint8Array): boolean {
+  for (let at = 0; at < SETTLED_BYTES; at++) if (page[AT_SETTLED + at] !== page[AT_CHECKSUM + at]) return false;
+  return true;
+}
+
 /** True for a page that begins as a superblock does, whole or not. */
 export function hasMagic(bytes: Uint8Array): boolean {
   return MAGIC.every((byte, index) => bytes[index] === byte);
 }
 
-/** Never throws for what the bytes say. The result keeps nothing of `bytes`. */
+/** Never throws for what the bytes say. The result keeps nothing of `bytes`, and has no companions if they are durable. */
 export function decodeSuperblock(bytes: Uint8Array, hash: Hash64): Superblock | SuperblockProblem {
   if (bytes.length !== PAGE_BYTES || !hasMagic(bytes)) {
     return { code: 'NOT_A_POOL', problem: 'it is not a byre pool' };
@@ -170,10 +188,12 @@ export function decodeSuperblock(bytes: Uint8Array, hash: Hash64): Superblock | 
     logHead: readRecordRef(bytes, AT_LOG_HEAD),
     reservedPages: readU32(bytes, AT_RESERVED_PAGES),
     tail: bytes.slice(AT_TAIL, atCompanions),
-    companions: {
-      nodes: readNodeRefs(bytes, atCompanions, nodes),
-      data: readNodeRefs(bytes, atCompanions + nodes * COMPANION_BYTES, data),
-    },
+    companions: isSettled(bytes)
+      ? NO_COMPANIONS
+      : {
+          nodes: readNodeRefs(bytes, atCompanions, nodes),
+          data: readNodeRefs(bytes, atCompanions + nodes * COMPANION_BYTES, data),
+        },
   };
   const flaw = flawOf(superblock);
   return flaw === undefined ? superblock : damaged(flaw);
@@ -199,7 +219,9 @@ function damaged(field: string): SuperblockProblem {
 
 function checksumOf(page: Uint8Array, hash: Hash64): Uint32Array {
   const sum = new Uint32Array(2);
-  hash(page.subarray(0, AT_CHECKSUM), sum);
+  const covered = page.slice(0, AT_CHECKSUM);
+  covered.fill(0, AT_SETTLED, AT_SETTLED + SETTLED_BYTES);
+  hash(covered, sum);
   return sum;
 }
 

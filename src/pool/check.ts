@@ -1,6 +1,7 @@
 /**
  * check and scrub: prove the structure of a pool, and that every stored byte is what was written.
- * The pool must not change meanwhile: the procedure keeps operations out until it ends. Nothing is ever mended.
+ * The pool must not change meanwhile: the procedure keeps operations out until it ends. A reader proves the commit that it sees, and
+ * gets STALE if its writer has used pages of that again. Nothing is ever mended.
  */
 
 import { PAGE_BYTES, pageOffset } from '../core/bytes.ts';
@@ -9,9 +10,10 @@ import { type BranchRecord, decodeRecord, nameOf, rootsOf, UNNAMED } from '../co
 import { scan } from '../core/scan.ts';
 import { unclaimed } from '../core/store.ts';
 import { SUPERBLOCK_SLOTS } from '../core/superblock.ts';
-import { ByreError, isByreError } from '../errors.ts';
+import { isByreError } from '../errors.ts';
 import { operate } from './attempt.ts';
 import { gated, settleInGate } from './commit.ts';
+import { loadCounts } from './open.ts';
 import { readOutsideTrees } from './scrub-records.ts';
 import type { PoolState } from './state.ts';
 import type { Steps } from './steps.ts';
@@ -31,23 +33,14 @@ export interface CheckReport {
 
 /** Walks every tree and recounts every reference. */
 export function* check(state: PoolState): Steps<CheckReport> {
-  checkCounted(state);
+  yield* loadCounts(state);
   return yield* gated(state, walkAll(state, false));
 }
 
 /** {@link check}, and reads every page from the device, past the cache. */
 export function* scrub(state: PoolState): Steps<CheckReport> {
-  checkCounted(state);
+  yield* loadCounts(state);
   return yield* gated(state, walkAll(state, true));
-}
-
-/** Throws for a pool whose counts are not known. */
-export function checkCounted(state: PoolState): void {
-  if (!state.readOnly) return;
-  throw new ByreError(
-    'READ_ONLY',
-    'this needs the counts of pages, which a pool opened for reading does not load: open it for writing',
-  );
 }
 
 function* walkAll(state: PoolState, thorough: boolean): Steps<CheckReport> {
@@ -108,19 +101,23 @@ function* walkStep(state: PoolState, walk: CheckWalk): Steps<boolean> {
   }
 }
 
+const UNNAMED_FORK = 'unnamed fork';
+
 /** Every record of the directory, open branches as they are in memory. */
 function* recordsOf(state: PoolState, walk: CheckWalk): Steps<Array<{ name: string; record: BranchRecord }>> {
   const records: Array<{ name: string; record: BranchRecord }> = [];
-  for (const branch of state.unnamed) records.push({ name: 'unnamed fork', record: branch.record });
+  for (const branch of state.unnamed) records.push({ name: UNNAMED_FORK, record: branch.record });
   let from: Uint8Array | undefined = new Uint8Array(0);
-  const to = Uint8Array.of(UNNAMED);
+  // A reader does not hold the unnamed forks of the process that writes.
+  const to = state.readOnly ? undefined : Uint8Array.of(UNNAMED);
   while (from) {
     const at: Uint8Array = from;
     try {
       const { found, next } = yield* operate(state, () => {
         const found: Array<{ name: string; record: BranchRecord }> = [];
         const next = scan(state.store, state.directory, { from: at, to }, (entry) => {
-          const name = nameOf(entry.key());
+          const key = entry.key();
+          const name = key[0] === UNNAMED ? UNNAMED_FORK : nameOf(key);
           found.push({ name, record: state.open.get(name)?.record ?? decodeRecord(entry.borrowValue(), true) });
         });
         return { found, next };

@@ -12,6 +12,8 @@ import {
   type NodeRef,
   SUPERBLOCK_TAIL_BYTES,
   type Superblock,
+  settledSuperblock,
+  superblockSlot,
 } from '../core/superblock.ts';
 import type { Device } from './device.ts';
 import { hash64 } from './hash.ts';
@@ -58,4 +60,12 @@ export function* readCompanions(device: Device, superblock: Superblock): Steps<R
     found.push({ offset, bytes });
   }
   return found;
+}
+
+/** Marks the companions of the last commit as durable, which they are. The mark itself need not be: nobody waits for it. */
+export function* settle(state: PoolState): Steps<void> {
+  const page = state.unsettled;
+  if (page === undefined) return;
+  state.unsettled = undefined;
+  yield { kind: 'write', offset: pageOffset(superblockSlot(state.durable)), pieces: [settledSuperblock(page)] };
 }

@@ -6,7 +6,7 @@
 
 import { pageOffset } from '../core/bytes.ts';
 import type { PageRuns } from '../core/counts.ts';
-import { encodeSuperblock, type Superblock, superblockSlot } from '../core/superblock.ts';
+import { encodeSuperblock, NO_COMPANIONS, type Superblock, superblockSlot } from '../core/superblock.ts';
 import type { DeviceRequest } from './device.ts';
 import type { PoolState } from './state.ts';
 import { performSync, type Steps, type WaitRequest } from './steps.ts';
@@ -25,6 +25,7 @@ export class Flight {
   readonly landing: WaitRequest;
   private readonly state: PoolState;
   private readonly sealed: Sealed;
+  private readonly page: Uint8Array;
   private readonly rest: DeviceRequest[];
   /** Writes before this flight: its last flush makes them durable. */
   private readonly writes: number;
@@ -36,8 +37,8 @@ export class Flight {
     this.writes = state.writes;
     const { superblock, flushesOnce } = sealed;
     const offset = pageOffset(superblockSlot(superblock.commit));
-    const pieces = [encodeSuperblock(superblock, state.store.hash)];
-    this.rest = [{ kind: 'write', offset, pieces }, { kind: 'flush' }];
+    this.page = encodeSuperblock(superblock, state.store.hash);
+    this.rest = [{ kind: 'write', offset, pieces: [this.page] }, { kind: 'flush' }];
     this.request = flushesOnce ? this.rest.shift() : { kind: 'flush' };
     const until = new Promise<void>((resolve) => {
       this.land = resolve;
@@ -87,8 +88,9 @@ export class Flight {
 
   private end(): void {
     const { state, sealed } = this;
-    const { commit, pageCount } = sealed.superblock;
+    const { commit, pageCount, companions } = sealed.superblock;
     state.durable = commit;
+    state.unsettled = companions === NO_COMPANIONS ? undefined : this.page;
     state.flushedWrites = this.writes;
     state.store.counts.free(state.heldPages);
     state.heldPages = sealed.held;

@@ -13,6 +13,7 @@ import {
   SUPERBLOCK_SLOTS,
   type Superblock,
   type SuperblockProblem,
+  settledSuperblock,
   superblockSlot,
 } from '../core/superblock.ts';
 import { ByreError, isByreError } from '../errors.ts';
@@ -174,8 +175,10 @@ function* openCommit(device: Device, options: PoolOptions, superblock: Superbloc
  */
 function* makeDurable(superblock: Superblock, page: Uint8Array, companions: readonly ReadCompanion[]): Steps<void> {
   for (const { offset, bytes } of companions) yield { kind: 'write', offset, pieces: [bytes] };
-  yield { kind: 'write', offset: pageOffset(superblockSlot(superblock.commit)), pieces: [page] };
+  const offset = pageOffset(superblockSlot(superblock.commit));
+  yield { kind: 'write', offset, pieces: [page] };
   yield { kind: 'flush' };
+  if (companions.length > 0) yield { kind: 'write', offset, pieces: [settledSuperblock(page)] };
 }
 
 /** Takes a superblock away that was cut off: what is written from now on must not make it whole. */
@@ -184,8 +187,9 @@ function* wipe({ commit }: Superblock): Steps<void> {
   yield { kind: 'flush' };
 }
 
-/** Takes over what a superblock says besides the counts. */
+/** Takes over what a superblock says besides the counts, which a reader loads when it needs them. */
 export function adoptSuperblock(state: PoolState, superblock: Superblock): void {
+  state.uncounted = superblock;
   state.limitPages = superblock.limitPages;
   state.nextInode = superblock.nextInode;
   state.nextBranchId = superblock.nextBranchId;
@@ -200,9 +204,15 @@ export function adoptSuperblock(state: PoolState, superblock: Superblock): void 
   state.directory.high = superblock.directory.hashHigh;
 }
 
+/** Sees to it that the counts are known. */
+export function* loadCounts(state: PoolState): Steps<void> {
+  if (state.uncounted) yield* readCounts(state, state.uncounted);
+}
+
 /** Brings the counts back: the base, then the log from its oldest record on, then the superblock's tail. */
 function* readCounts(state: PoolState, superblock: Superblock): Steps<void> {
   const { counts } = state.store;
+  counts.clear();
   const restore = (page: number, length: number, count: number) => counts.restore(page, length, count);
   const log: Array<{ ref: RecordRef; runs: Uint8Array }> = [];
   let ref = superblock.logHead;
@@ -232,6 +242,7 @@ function* readCounts(state: PoolState, superblock: Superblock): Steps<void> {
     tailPages,
     tail: superblock.tail,
   });
+  state.uncounted = undefined;
 }
 
 function* readRecord(state: PoolState, ref: RecordRef): Steps<Uint8Array> {
@@ -240,7 +251,9 @@ function* readRecord(state: PoolState, ref: RecordRef): Steps<Uint8Array> {
   const { store } = state;
   store.hash(bytes, store.hashWords);
   if (store.hashWords[0] !== ref.hashLow || store.hashWords[1] !== ref.hashHigh) {
-    throw new ByreError('DAMAGED', `a record of counts at page ${ref.firstPage} of ${state.device.name} is damaged`);
+    const message = `a record of counts at page ${ref.firstPage} of ${state.device.name} is damaged`;
+    if (!state.readOnly) throw new ByreError('DAMAGED', message);
+    throw new ByreError('STALE', `${message}, or another process has written there: refresh, and try again`);
   }
   return bytes;
 }

@@ -25,6 +25,7 @@ import {
 import { type CheckReport, check, scrub } from './check.ts';
 import { commit } from './commit.ts';
 import { type CompactReport, compact } from './compact.ts';
+import { settle } from './companions.ts';
 import type { Device } from './device.ts';
 import {
   diffBranches,
@@ -34,7 +35,7 @@ import {
   type MergeReport,
   mergeBranches,
 } from './merge.ts';
-import { openState } from './open.ts';
+import { loadCounts, openState } from './open.ts';
 import { type OpenOptions, type PoolOptions, resolveOptions } from './options.ts';
 import { type BothForms, bothForms } from './procedures.ts';
 import { refresh } from './refresh.ts';
@@ -131,6 +132,10 @@ const procedures = {
   *compact(state: PoolState): Steps<CompactReport> {
     return yield* compact(state);
   },
+  /** Loads the counts of pages, which a pool opened for reading does without until something needs them. */
+  *loadCounts(state: PoolState): Steps<void> {
+    yield* loadCounts(state);
+  },
   /** Moves a pool opened for reading on to the newest commit; false if it has that already. */
   *refresh(state: PoolState): Steps<boolean> {
     return yield* refresh(state);
@@ -142,7 +147,10 @@ const procedures = {
 };
 
 export interface SpaceReport {
-  /** Bytes of the pool in use or held for the last commit. */
+  /**
+   * Bytes of the pool in use or held for the last commit. A pool opened for reading knows only that it is not more than this, until
+   * `loadCounts`, `usage`, `check` or `scrub` has loaded its counts.
+   */
   readonly usedBytes: number;
   /** Bytes that can be written: inside the pool, and up to its limit if it has one. */
   readonly freeBytes: number;
@@ -206,7 +214,10 @@ function makePool(state: PoolState, options: PoolOptions, extras: Extras): Pool 
     clearInterval(timer);
     if (state.closed) return;
     try {
-      if (!state.readOnly && !state.poison) yield* commit(state);
+      if (!state.readOnly && !state.poison) {
+        yield* commit(state);
+        yield* settle(state);
+      }
     } finally {
       state.closed = true;
     }
@@ -272,8 +283,9 @@ function commitRegularly(state: PoolState, everyMs: number): ReturnType<typeof s
 
 function spaceOf(state: PoolState): SpaceReport {
   const { counts, space } = state.store;
+  const pages = state.uncounted ? state.uncounted.pageCount : counts.pageCount - counts.freeCount;
   return {
-    usedBytes: (counts.pageCount - counts.freeCount) * PAGE_BYTES,
+    usedBytes: pages * PAGE_BYTES,
     freeBytes: space.available * PAGE_BYTES,
     heldBytes: counts.heldCount * PAGE_BYTES,
     limitBytes: state.limitPages === 0 ? undefined : state.limitPages * PAGE_BYTES,

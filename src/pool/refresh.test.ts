@@ -59,3 +59,31 @@ test('refresh shows the newest commit, and overwritten pages are never taken for
   await reader.close();
   await writer.close();
 });
+
+test('a reader proves and measures the commit that it sees, beside a writer with forks of its own', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'byre-refresh-'));
+  directories.push(directory);
+  const path = join(directory, 'pool');
+  const writer = await openPool(path, { commitEveryMs: 0 });
+  const main = await writer.branch('main');
+  await write(main, 0, 500, 1);
+  await writer.fork('main', 'other');
+  const held = await writer.forkUnnamed(main);
+  await write(main, 0, 300, 2);
+  await writer.commit();
+
+  const reader = await openPool(path, { readOnly: true });
+  expect(reader.space().usedBytes).toBeGreaterThanOrEqual(writer.space().usedBytes);
+  for (let round = 3; round < 6; round++) {
+    expect(await reader.scrub()).toMatchObject({ ok: true, problems: [] });
+    expect(reader.space()).toMatchObject({ usedBytes: writer.space().usedBytes - writer.space().heldBytes });
+    expect(await reader.usage()).toEqual(await writer.usage());
+    await write(await writer.branch('other'), 0, 100 * round, round);
+    await writer.commit();
+    await writer.commit();
+    expect(await reader.refresh()).toBe(true);
+  }
+  await writer.release(held);
+  await reader.close();
+  await writer.close();
+});

@@ -1,6 +1,6 @@
 /**
  * What scrub reads besides the trees: the superblocks and the records of counts.
- * Callers must keep commits out meanwhile, and everything must be durable.
+ * Callers must keep this process's commits out meanwhile, and everything must be durable.
  */
 
 import { PAGE_BYTES, pageOffset } from '../core/bytes.ts';
@@ -41,13 +41,15 @@ function* readPages(page: number, bytes: number): Steps<Uint8Array> {
 }
 
 /** One slot holds the last commit, the other one the commit before it, or nothing. */
-function flawOfSlot({ durable, poolId }: PoolState, slot: number, page: Uint8Array): string | undefined {
+function flawOfSlot({ durable, poolId, readOnly }: PoolState, slot: number, page: Uint8Array): string | undefined {
   const isLast = superblockSlot(durable) === slot;
   if (!isLast && page.every((byte) => byte === 0)) return undefined;
   const found = decodeSuperblock(page, hash64);
   if ('problem' in found) return isLast ? found.problem : `${found.problem}; it was that of the commit before the last`;
   if (superblockSlot(found.commit) !== slot) return `commit ${found.commit} stands in the other one's place`;
   if (found.poolId.some((byte, at) => byte !== poolId[at])) return 'it is of another pool';
-  if (isLast ? found.commit === durable : found.commit < durable) return undefined;
+  // A reader's writer goes on.
+  if ((isLast ? found.commit === durable : found.commit < durable) || (readOnly && found.commit > durable))
+    return undefined;
   return `it is of commit ${found.commit}, and ${durable} is the last`;
 }

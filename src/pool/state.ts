@@ -7,6 +7,7 @@ import type { PageRuns } from '../core/counts.ts';
 import type { BranchRecord } from '../core/directory.ts';
 import { NO_RECORD, type RecordRef } from '../core/record-ref.ts';
 import { emptyRoot, type Root, type Store } from '../core/store.ts';
+import type { Superblock } from '../core/superblock.ts';
 import { ByreError } from '../errors.ts';
 import type { Device } from './device.ts';
 import type { Flight } from './flight.ts';
@@ -66,9 +67,13 @@ export class PoolState {
   /** The page counts of the last two durable commits, which the device must not be cut below. */
   durablePages = 0;
   previousPages = 0;
+  /** Set while the counts are not loaded: the superblock that leads to them. */
+  uncounted: Superblock | undefined;
   /** How often pages were written (whoever does it must count), and how often before the last flush: alike if all are durable. */
   writes = 0;
   flushedWrites = 0;
+  /** The superblock of the last durable commit, while it does not say that its companions are durable. */
+  unsettled: Uint8Array | undefined;
   /** Pages freed by the last durable commit: free once the next one is durable. */
   heldPages: PageRuns = [];
   /** Something besides branches and directory has changed: limits, numbers, counts. */

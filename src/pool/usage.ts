@@ -8,8 +8,8 @@ import { rootsOf } from '../core/directory.ts';
 import { countCommon, reachWalk, releaseWalk } from '../core/usage.ts';
 import { operate } from './attempt.ts';
 import { listBranches, openBranch, reclaim } from './branches.ts';
-import { checkCounted } from './check.ts';
 import { gated } from './commit.ts';
+import { loadCounts } from './open.ts';
 import type { OpenBranch, PoolState } from './state.ts';
 import type { Steps } from './steps.ts';
 
@@ -25,7 +25,7 @@ export interface BranchUsage {
 
 /** The usage of one branch or snapshot, or of all. */
 export function* usage(state: PoolState, name?: string): Steps<BranchUsage[]> {
-  checkCounted(state);
+  yield* loadCounts(state);
   yield* reclaim(state);
   const names = name === undefined ? (yield* listBranches(state)).map((branch) => branch.name) : [name];
   const found: BranchUsage[] = [];

@@ -46,6 +46,7 @@ export class PoolReader {
 
   /** Whether all companions of a superblock are there. */
   #isFinished(superblock: DataView): boolean {
+    if (superblock.getBigUint64(136, true) === superblock.getBigUint64(PAGE - 8, true)) return true;
     const [nodes, pages, tailBytes] = [132, 134, 190].map((at) => superblock.getUint16(at, true));
     for (let index = 0; index < nodes + pages; index++) {
       const at = 192 + tailBytes + 12 * index;
@@ -228,7 +229,10 @@ function applyRuns(runs: Uint8Array, counts: Uint32Array): void {
 
 function isSuperblock(slot: DataView): boolean {
   const magic = new TextDecoder().decode(bytesAt(slot, 0, 8));
-  const isWhole = magic === 'byrepool' && hashOf(slot, PAGE - 8) === slot.getBigUint64(PAGE - 8, true);
+  const covered = bytesAt(slot, 0, PAGE - 8)
+    .slice()
+    .fill(0, 136, 144);
+  const isWhole = magic === 'byrepool' && hashOf(viewOf(covered)) === slot.getBigUint64(PAGE - 8, true);
   return isWhole && slot.getUint32(8, true) === 1;
 }
 

@@ -16,7 +16,7 @@ async function run(session: Session, how: 'check' | 'scrub'): Promise<number> {
   const [typed] = takePositionals(session, ['POOL'], 1);
   const targets = [typed === undefined ? undefined : parseTarget(typed)];
   const { examine, showProblem, statusOf } = await import('../examine.ts');
-  return await withPool(session, { mode: 'write', targets }, async (pool, poolPath) => {
+  return await withPool(session, { mode: 'either', targets }, async (pool, poolPath) => {
     const report = await examine(session, pool, how);
     if (session.json) writeJson(session, { pool: poolPath, ...report });
     else {

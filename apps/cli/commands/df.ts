@@ -1,6 +1,6 @@
 /**
  * `byre df`: the space of a pool and of its branches.
- * It needs the pool's counts, which readers do not load, so it waits for a writer to end.
+ * Beside a process that writes, it shows the last commit.
  */
 import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
@@ -28,7 +28,8 @@ old states that only it remembers, as the bases of merges, this can be more than
   async run(session) {
     const [typed] = takePositionals(session, ['POOL'], 1);
     const targets = [typed === undefined ? undefined : parseTarget(typed)];
-    await withPool(session, { mode: 'write', targets }, async (pool, poolPath) => {
+    await withPool(session, { mode: 'either', targets }, async (pool, poolPath) => {
+      await pool.loadCounts();
       const space = pool.space();
       const usage = session.values.short === true ? [] : await pool.usage();
       if (session.json) {
