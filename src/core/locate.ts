@@ -7,12 +7,33 @@ import * as node from './node.ts';
 import type { Root, Store } from './store.ts';
 
 /**
- * The leaf that the last descent came to: keys that lie between its first and its last need no descent of their own. It is
- * true for the one attempt at an operation, while the tree stands at `changes`.
+ * The leaf that the last descent came to: keys that lie beyond its first and before the leaf's end need no descent of their own. It
+ * is true for the one attempt at an operation, while the tree stands at `changes`.
  */
-export const near = { root: undefined as Root | undefined, changes: 0, attempt: 0, frame: 0, depth: 0, owned: false };
+export const near = {
+  root: undefined as Root | undefined,
+  changes: 0,
+  attempt: 0,
+  frame: 0,
+  depth: 0,
+  owned: false,
+  /** The node above, and the slot in it, of the separator that ends the leaf's keys; no frame if nothing does. */
+  endFrame: -1,
+  endSlot: 0,
+};
 
-export function setNear(store: Store, root: Root, frame: number, depth: number, owned: boolean): void {
+/** `endFrame` and `endSlot` say what ends the leaf: see {@link near}. */
+export function setNear(
+  store: Store,
+  root: Root,
+  frame: number,
+  depth: number,
+  owned: boolean,
+  endFrame: number,
+  endSlot: number,
+): void {
+  near.endFrame = endFrame;
+  near.endSlot = endSlot;
   near.root = root;
   near.changes = root.changes;
   near.attempt = store.attempts;
@@ -25,7 +46,14 @@ export function setNear(store: Store, root: Root, frame: number, depth: number, 
 export function searchNear(store: Store, root: Root, key: Uint8Array): number {
   if (near.root !== root || near.changes !== root.changes || near.attempt !== store.attempts) return -1;
   const slot = node.searchLeaf(store, near.frame, key);
-  return node.found || (slot > 0 && slot < node.cellCount(store, near.frame)) ? slot : -1;
+  if (node.found || (slot > 0 && slot < node.cellCount(store, near.frame))) return slot;
+  return slot > 0 && isBeforeEnd(store, key) ? slot : -1;
+}
+
+/** Whether a key that is beyond all of the near leaf's belongs there. */
+function isBeforeEnd(store: Store, key: Uint8Array): boolean {
+  if (near.endFrame < 0) return true;
+  return node.searchInternal(store, near.endFrame, key) < near.endSlot;
 }
 
 /** To be called when the shape of a tree changes: what was near may not be so any more. */
@@ -55,16 +83,22 @@ export function locate(store: Store, root: Root, key: Uint8Array): Place {
     place.depth = near.depth;
     return place;
   }
+  let endFrame = -1;
+  let endSlot = 0;
   for (let depth = 0; ; depth++) {
     const frame = store.node(page, low, high);
     if (node.level(store, frame) === 0) {
       place.slot = node.searchLeaf(store, frame, key);
       if (node.found) place.frame = frame;
       place.depth = depth;
-      setNear(store, root, frame, depth, false);
+      setNear(store, root, frame, depth, false, endFrame, endSlot);
       return place;
     }
     const slot = node.searchInternal(store, frame, key);
+    if (slot + 1 < node.cellCount(store, frame)) {
+      endFrame = frame;
+      endSlot = slot + 1;
+    }
     page = node.childPage(store, frame, slot);
     low = node.childLow(store, frame, slot);
     high = node.childHigh(store, frame, slot);

@@ -173,15 +173,21 @@ export function ownPath(store: Store, root: Root, key: Uint8Array): number {
   root.page = store.nodes.pageOf[frame];
   store.touchRoot(root);
   let depth = 0;
+  let endFrame = -1;
+  let endSlot = 0;
   for (;;) {
     assert(depth < MAX_DEPTH, 'a tree is deeper than it can be');
     pathFrames[depth] = frame;
     if (node.level(store, frame) === 0) {
-      setNear(store, root, frame, depth, true);
+      setNear(store, root, frame, depth, true, endFrame, endSlot);
       return depth;
     }
     const slot = node.searchInternal(store, frame, key);
     pathSlots[depth] = slot;
+    if (slot + 1 < node.cellCount(store, frame)) {
+      endFrame = frame;
+      endSlot = slot + 1;
+    }
     const child = own(store, node.childPage(store, frame, slot));
     node.setChild(store, frame, slot, store.nodes.pageOf[child], 0, 0);
     frame = child;
