@@ -1,5 +1,6 @@
 /*
- * One measurement in a directory: prints a rate, operations or MiB per second. Usage: measure DIRECTORY WHAT COUNT
+ * One measurement in a directory: prints a rate, operations or MiB per second, and the seconds of processor time that this program took.
+ * Usage: measure DIRECTORY WHAT COUNT
  * Callers must give it a directory of its own, and compare only what ran on the same machine in the same minute.
  */
 #define _GNU_SOURCE
@@ -17,10 +18,22 @@ enum { PAGE = 4096, PIECE = 1 << 20 };
 
 static char *piece;
 
-static double now(void) {
+static double now(clockid_t clock) {
   struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
+  clock_gettime(clock, &time);
   return time.tv_sec + time.tv_nsec / 1e9;
+}
+
+static double began, began_cpu, cpu;
+
+static void begin(void) {
+  began = now(CLOCK_MONOTONIC);
+  began_cpu = now(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+static double rate_of(int count) {
+  cpu = now(CLOCK_PROCESS_CPUTIME_ID) - began_cpu;
+  return count / (now(CLOCK_MONOTONIC) - began);
 }
 
 static void require(int good, const char *what) {
@@ -58,23 +71,23 @@ static int uncached(const char *name, int flags) {
 static double stats(int count) {
   struct statx result;
   close(opened("one", O_CREAT | O_WRONLY));
-  double start = now();
+  begin();
   for (int at = 0; at < count; at++) {
     require(syscall(SYS_statx, AT_FDCWD, "one", AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &result) == 0, "statx");
   }
-  return count / (now() - start);
+  return rate_of(count);
 }
 
 static double creates(int count) {
   char name[64];
-  double start = now();
+  begin();
   for (int at = 0; at < count; at++) {
     snprintf(name, sizeof name, "file%d", at);
     int file = opened(name, O_CREAT | O_EXCL | O_WRONLY);
     require(write(file, piece, 1000) == 1000, "write");
     close(file);
   }
-  double rate = count / (now() - start);
+  double rate = rate_of(count);
   for (int at = 0; at < count; at++) {
     snprintf(name, sizeof name, "file%d", at);
     unlink(name);
@@ -85,18 +98,18 @@ static double creates(int count) {
 static double writes(int count) {
   unlink("written");
   int file = opened("written", O_CREAT | O_WRONLY);
-  double start = now();
+  begin();
   for (int at = 0; at < count; at++) require(write(file, piece, PIECE) == PIECE, "write");
-  double rate = count / (now() - start);
+  double rate = rate_of(count);
   close(file);
   return rate;
 }
 
 static double reads(int count) {
   int file = uncached(filled(count), O_RDONLY);
-  double start = now();
+  begin();
   for (int at = 0; at < count; at++) require(read(file, piece, PIECE) == PIECE, "read");
-  double rate = count / (now() - start);
+  double rate = rate_of(count);
   close(file);
   return rate;
 }
@@ -106,13 +119,13 @@ static double scattered(int count, int writing) {
   int file = uncached(filled(32), O_RDWR);
   posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM);
   srandom(7);
-  double start = now();
+  begin();
   for (int at = 0; at < count; at++) {
     off_t offset = (off_t)(random() % pages) * PAGE;
     if (writing) require(pwrite(file, piece, PAGE, offset) == PAGE, "pwrite");
     else require(pread(file, piece, PAGE, offset) == PAGE, "pread");
   }
-  double rate = count / (now() - start);
+  double rate = rate_of(count);
   close(file);
   return rate;
 }
@@ -120,7 +133,7 @@ static double scattered(int count, int writing) {
 static double copies(int count) {
   const char *name = filled(count);
   unlink("copy");
-  double start = now();
+  begin();
   int from = opened(name, O_RDONLY);
   int to = opened("copy", O_CREAT | O_WRONLY);
   for (off_t left = (off_t)count * PIECE; left > 0;) {
@@ -130,7 +143,7 @@ static double copies(int count) {
   }
   close(to);
   close(from);
-  return count / (now() - start);
+  return rate_of(count);
 }
 
 int main(int argc, char **argv) {
@@ -148,6 +161,6 @@ int main(int argc, char **argv) {
   else if (strcmp(what, "random-write") == 0) rate = scattered(count, 1);
   else if (strcmp(what, "copy") == 0) rate = copies(count);
   require(rate >= 0, "no such measurement");
-  printf("%.1f\n", rate);
+  printf("%.1f %.6f\n", rate, cpu);
   return 0;
 }
