@@ -91,12 +91,14 @@ async function located(pool: Pool, { kind, message, page, branch: name, key }: P
 async function ofFaces(session: Session, pool: Pool): Promise<Problem[]> {
   const problems: Problem[] = [];
   for (const { name } of await pool.branches()) {
+    const branch = await pool.branch(name);
     // What is being written would change under the eyes of the check.
-    const state = await pool.forkUnnamed(await pool.branch(name));
+    const fork = branch.readOnly ? undefined : await pool.forkUnnamed(branch);
+    const state = fork ?? branch;
     try {
       problems.push(...(await fileProblems(session, state, name)), ...(await tableProblems(session, state, name)));
     } finally {
-      await pool.release(state);
+      if (fork) await pool.release(fork);
     }
   }
   return problems;
