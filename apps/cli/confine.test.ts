@@ -90,6 +90,18 @@ describe('the namespace', () => {
     expect(lines).toContain('/proc/sys /proc/sys none bind,ro 0 0');
   });
 
+  test('shows what may be written among temporary files', () => {
+    const { lines } = planNamespace({ ...usual, writable: ['/tmp/a/b', '/tmp/a/c'], temporary: ['/tmp'] });
+    expect(lines.slice(0, 6)).toEqual([
+      '/tmp/a/b /tmp/a/b none rbind 0 0',
+      '/tmp/a/c /tmp/a/c none rbind 0 0',
+      `/tmp/a ${own}/tmp/a none rbind 0 0`,
+      `${own}/tmp /tmp none rbind 0 0`,
+      `${fork} /home/me/work none bind 0 0`,
+      'byre /tmp/a none remount,bind,ro,noexec 0 0',
+    ]);
+  });
+
   test('without being confined has the fork, and nothing else', () => {
     const { lines, root } = planNamespace({ ...usual, confine: false });
     expect(lines).toEqual([`${fork} /home/me/work none bind 0 0`, `${own}/empty /state/mount none bind,ro 0 0`]);

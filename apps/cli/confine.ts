@@ -67,19 +67,18 @@ interface Temporary {
   readonly at: string;
   /** Its name in our own directory. */
   readonly name: string;
-  /** What of the real one stays to be seen, since the directory lies in it. */
-  readonly stays: string | undefined;
+  /** What of the real one stays to be seen, since the directory, or what may be written, lies in it. */
+  readonly stays: readonly string[];
 }
 
-function temporaries({ temporary, directory, confine }: NamespaceOptions): Temporary[] {
+function temporaries({ temporary, directory, writable, confine }: NamespaceOptions): Temporary[] {
   if (!confine) return [];
   return temporary
     .filter((at) => !isWithin(at, directory))
     .map((at) => {
-      const name = at.slice(1).replaceAll('/', '-');
-      if (!isWithin(directory, at)) return { at, name, stays: undefined };
-      const [first] = path.relative(at, directory).split('/');
-      return { at, name, stays: path.join(at, first!) };
+      const inside = [directory, ...writable].filter((each) => each !== at && isWithin(each, at));
+      const stays = inside.map((each) => path.join(at, path.relative(at, each).split('/')[0]!));
+      return { at, name: at.slice(1).replaceAll('/', '-'), stays: [...new Set(stays)] };
     });
 }
 
@@ -88,7 +87,7 @@ function placing(options: NamespaceOptions, own: readonly Temporary[]): string[]
   const lines: string[] = [];
   for (const at of options.confine ? options.writable : []) lines.push(line(at, at, 'rbind'));
   for (const { at, name, stays } of own) {
-    if (stays !== undefined) lines.push(line(stays, `${OWN}/${name}/${path.basename(stays)}`, 'rbind'));
+    for (const each of stays) lines.push(line(each, `${OWN}/${name}/${path.basename(each)}`, 'rbind'));
     lines.push(line(`${OWN}/${name}`, at, 'rbind'));
   }
   lines.push(line(FORK, options.directory, 'bind'));
@@ -98,17 +97,15 @@ function placing(options: NamespaceOptions, own: readonly Temporary[]): string[]
 /** Whether a path can still be seen when all is in place. */
 function isVisible(at: string, { directory }: NamespaceOptions, own: readonly Temporary[]): boolean {
   if (isWithin(at, directory)) return false;
-  return own.every((each) => !isWithin(at, each.at) || (each.stays !== undefined && isWithin(at, each.stays)));
+  return own.every((each) => !isWithin(at, each.at) || each.stays.some((kept) => isWithin(at, kept)));
 }
 
 function readOnly(options: NamespaceOptions, own: readonly Temporary[]): string[] {
   const { mounts, writable, directory, hidden } = options;
   const lines = new Set<string>();
-  for (const { stays } of own) {
-    const isWritable = writable.some((each) => isWithin(stays ?? '', each));
-    if (stays !== undefined && stays !== directory && !isWritable) {
-      lines.add(line('byre', stays, readOnlyOptions(mountOf(mounts, stays))));
-    }
+  for (const kept of own.flatMap(({ stays }) => stays)) {
+    const isWritable = kept === directory || writable.some((each) => isWithin(kept, each));
+    if (!isWritable) lines.add(line('byre', kept, readOnlyOptions(mountOf(mounts, kept))));
   }
   for (const entry of mounts) {
     const at = entry.directory;
@@ -127,7 +124,7 @@ export function planNamespace(options: NamespaceOptions): NamespacePlan {
   const makes: [string, number][] = [];
   for (const { name, stays } of temporary) {
     makes.push([path.join(own, name), 0o1777]);
-    if (stays !== undefined) makes.push([path.join(own, name, path.basename(stays)), 0o755]);
+    for (const each of stays) makes.push([path.join(own, name, path.basename(each)), 0o755]);
   }
   if (hidden !== undefined && isVisible(hidden, options, temporary)) {
     makes.push([path.join(own, 'empty'), 0o555]);

@@ -79,9 +79,14 @@ describe('confined', { timeout: 60_000, ...needsMount }, () => {
   });
 
   test('but for what is named', () => {
-    const cache = path.join(work, 'cache');
-    mkdirSync(cache);
-    const { stdout } = shell(...quiet, '--discard', '--writable', cache)(`echo kept > ${cache}/x; ${touched('../x')}`);
+    const cache = path.join(work, 'deep', 'cache');
+    mkdirSync(cache, { recursive: true });
+    const { stdout } = shell(
+      ...quiet,
+      '--discard',
+      '--writable',
+      cache,
+    )(`echo kept > ${cache}/x; ${touched(`${cache}/../x`)}`);
     expect(stdout).toBe('refused\n');
     expect(readFileSync(path.join(cache, 'x'), 'utf8')).toBe('kept\n');
     expect(byre('try', '--writable', path.join(work, 'none'), 'true').status).toBe(2);
@@ -90,7 +95,13 @@ describe('confined', { timeout: 60_000, ...needsMount }, () => {
   test('a try in a try says what to do', () => {
     mkdirSync(real('d'));
     const inner = `'${process.execPath}' '${program}' try --discard -- true`;
-    const { stdout } = shell(...quiet, '--discard')(`${inner} 2>&1; echo $?; cd d; ${inner} 2>&1; echo $?`);
+    // The program may be among temporary files.
+    const { stdout } = shell(
+      ...quiet,
+      '--discard',
+      '--writable',
+      path.dirname(program),
+    )(`${inner} 2>&1; echo $?; cd d; ${inner} 2>&1; echo $?`);
     expect(stdout).toMatch(/^byre: this is a try already, of branch try-1: .*\n4\n/);
     expect(stdout).toMatch(/byre: this is in a try, of branch try-1, which can write only to its fork: .*\n4\n$/);
   });

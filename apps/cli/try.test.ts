@@ -96,6 +96,15 @@ for (const { form, options, needed } of forms) {
         }
       });
 
+      test('a file that is replaced, as programs save, has changed in what differs', () => {
+        writeFileSync(real('a'), 'old');
+        const { stdout } = byre('try', ...options, '--json', '--keep', '--', 'sh', '-c', 'printf new > b; mv b a');
+        expect(JSON.parse(stdout).changes).toMatchObject([
+          { kind: 'changed', path: 'a', size: 3, aspects: ['content', 'time'] },
+        ]);
+        expect(readFileSync(real('a'), 'latin1')).toBe('new');
+      });
+
       test('twice in a row, and the second import reads only what changed', () => {
         writeFileSync(real('a'), 'a');
         expect(shell(...options, '--keep')('echo 1 > b').status).toBe(0);

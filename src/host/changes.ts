@@ -210,6 +210,8 @@ class Comparison {
       gained.delete(name);
       const before = this.#before.record(from.target.inode);
       const after = this.#after.record(name.target.inode);
+      // All that either of them has is among the differences, unless it has other names.
+      const xattrs = [from, name].some(({ target }) => this.#inodes.get(target.inode)?.xattrs === true);
       this.#tell({
         kind: 'changed',
         path: this.#after.pathOf(name),
@@ -220,7 +222,7 @@ class Comparison {
         inodeBefore: from.target.inode,
         sizeBefore: before.size,
         size: after.size,
-        aspects: { ...aspectsOf({ before, after, content: true, xattrs: true }), content: true },
+        aspects: aspectsOf({ before, after, content: true, xattrs }),
       });
     }
   }

@@ -2,7 +2,7 @@
  * `byre try`: runs a command in a fork of the present directory, and then lets its user decide whether it happened.
  * It must stay quick to load: all that it does itself is to find, or start, the process that does the rest.
  */
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
 import { byreMounts } from '../../fuse/transport/mount-table.ts';
 import { TrialStatus } from '../child.ts';
@@ -52,8 +52,9 @@ async function tried(session: Session): Promise<Outcome> {
   if (session.values.recover === true || session.values.forget === true)
     return await (await import('../trial.ts')).clean(session, place);
   if (session.rest.length === 0) throw usage('which command? For example: byre try npm update');
-  const absent = session.given === undefined ? writableOf(session).find((each) => !existsSync(each)) : undefined;
-  if (absent !== undefined) throw usage(`--writable takes what is there: ${absent} is not`);
+  const isDirectory = (at: string): boolean => statSync(at, { throwIfNoEntry: false })?.isDirectory() === true;
+  const wrong = session.given === undefined ? writableOf(session).find((each) => !isDirectory(each)) : undefined;
+  if (wrong !== undefined) throw usage(`--writable takes a directory: ${wrong} is none`);
   try {
     if (session.given === undefined && session.values['no-mount'] !== true) {
       sayNoMount(session, await serveTrial(session, place));
