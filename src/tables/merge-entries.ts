@@ -10,6 +10,7 @@ import { fillIndex } from './fill.ts';
 import { type Job, step } from './job.ts';
 import { fetchValue } from './long.ts';
 import type { MergedTable } from './merge-target.ts';
+import { named } from './ops/access.ts';
 import { describeKey, type IndexLayout } from './ops/layout.ts';
 import { encodeKey } from './ops/tuple.ts';
 import { entryKeys, writeCell } from './write.ts';
@@ -24,15 +25,13 @@ export interface Claim {
 
 /** Claims that are to be looked at: one that grows is looked at again. */
 export class Claims {
-  private readonly all: Claim[] = [];
+  private readonly all = new Map<string, Claim>();
   private readonly waiting = new Set<Claim>();
 
   add(key: Uint8Array, primary: Uint8Array): void {
-    let claim = this.all.find((one) => equalBytes(one.key, key));
-    if (claim === undefined) {
-      claim = { key, primaries: [] };
-      this.all.push(claim);
-    }
+    const name = named(key);
+    const claim = this.all.get(name) ?? { key, primaries: [] };
+    this.all.set(name, claim);
     if (!claim.primaries.some((one) => equalBytes(one, primary))) claim.primaries.push(primary);
     this.waiting.add(claim);
   }

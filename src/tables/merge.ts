@@ -32,10 +32,11 @@ export function settleTables(options: TablesMergeOptions = {}): Settle {
     for (const conflict of merged.conflicts) {
       const table = describeKey(conflict.key)?.table;
       if (table === undefined) left.push(conflict);
-      else byTable.set(table, [...(byTable.get(table) ?? []), conflict]);
+      else if (byTable.get(table)?.push(conflict) === undefined) byTable.set(table, [conflict]);
     }
     for (const name of (yield* allTables(merged)) as Set<string>) {
-      left.push(...((yield* settleTable(merged, options, name, byTable.get(name) ?? [])) as ResolvedConflict[]));
+      const rest = (yield* settleTable(merged, options, name, byTable.get(name) ?? [])) as ResolvedConflict[];
+      for (const conflict of rest) left.push(conflict);
     }
     return left;
   } as Settle;

@@ -201,7 +201,7 @@ export class Transaction {
       nextNumber: () => work.nextInode(),
     };
     const refused: KeyConflict[] = [];
-    let settled: readonly ResolvedConflict[] = [];
+    const met: ResolvedConflict[] = [];
     for (let from: Uint8Array | undefined = new Uint8Array(0); from !== undefined && refused.length < MAX_CONFLICTS; ) {
       const at: Uint8Array = from;
       const stretch: { changes: KeyChange[]; next: Uint8Array | undefined } = yield* step(() =>
@@ -210,14 +210,14 @@ export class Transaction {
       for (const change of stretch.changes) {
         const conflict = yield* step(() => applyChange(store, work.root, own.root, change, true));
         if (conflict === undefined) continue;
-        if (faces.some((face) => face.settles(conflict)))
-          settled = [...settled, { ...conflict, resolution: 'conflict' }];
+        if (faces.some((face) => face.settles(conflict))) met.push({ ...conflict, resolution: 'conflict' });
         else refused.push(conflict);
       }
       from = stretch.next;
     }
     yield* this.refuseConflicts(state, refused);
     // Also without any: changes that have no key in common may yet not go together.
+    let settled: readonly ResolvedConflict[] = met;
     for (const face of faces) settled = yield* face.settle({ ...state, conflicts: settled });
     yield* this.refuseConflicts(state, settled);
   }

@@ -242,6 +242,25 @@ describe('merge', () => {
     expect(main.tablesSync()).toEqual([]);
   });
 
+  test('many conflicts at once', { timeout: 60_000 }, () => {
+    const rows = (email: string) =>
+      Array.from({ length: 3000 }, (_, i) => ({
+        type: 'put' as const,
+        key: i,
+        value: { city: email, email: `${email}${i}` },
+      }));
+    ours.batchSync(rows('o'));
+    theirs.batchSync(rows('t'));
+    const clash = (from: number) =>
+      Array.from({ length: 3000 }, (_, i) => ({ type: 'put' as const, key: from + i, value: { email: `same${i}` } }));
+    ours.batchSync(clash(10_000));
+    theirs.batchSync(clash(20_000));
+    expect(pool.mergeSync({ from: 'fork', into: 'main' }).conflicts).toHaveLength(6000);
+    expect(pool.mergeSync({ from: 'fork', into: 'main', tables: 'theirs' }).merged).toBe(true);
+    expect(ours.countSync()).toBe(6000);
+    expect(ours.index('byEmail').getSync('t5')).toEqual({ city: 't', email: 't5' });
+  });
+
   test('random merges leave sound tables, and agree with rows merged by hand', () => {
     const person = fc.record(
       { city: fc.constantFrom('a', 'b'), email: fc.constantFrom('p', 'q', 'r', 's') },

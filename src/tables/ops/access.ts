@@ -6,7 +6,7 @@
 import { compareBytes } from '../../core/bytes.ts';
 
 /** A key as a string of its bytes: what a Set can hold. */
-function named(key: Uint8Array): string {
+export function named(key: Uint8Array): string {
   return String.fromCharCode.apply(null, key as unknown as number[]);
 }
 
