@@ -12,6 +12,8 @@ import { nearestPool, pathOf, poolFileAt, realPathOf } from './pools.ts';
 import type { Left, Session } from './session.ts';
 import { trialDirectory } from './trial-place.ts';
 
+const TELL_AFTER_MS = 1000;
+
 export interface TrialPlace {
   /** The real directory, without symbolic links. */
   readonly root: string;
@@ -32,18 +34,29 @@ export async function trialPlace(session: Session, poolNamed?: string): Promise<
   if (given !== undefined) return { root, home, poolPath: given.poolPath };
   const named = poolNamed ?? session.values.pool ?? session.environment.BYRE_POOL;
   const found = typeof named === 'string' && named !== '' ? poolFileAt(pathOf(session, named)) : nearestPool(root);
-  return { root, home, poolPath: found ?? path.join(home, 'pool.byre') };
+  return { root, home, poolPath: realFile(found ?? path.join(home, 'pool.byre')) };
+}
+
+/** The path without symbolic links, as far as it is there: the process that has a pool listens beside that. */
+function realFile(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch {
+    const above = path.dirname(file);
+    return above === file ? file : path.join(realFile(above), path.basename(file));
+  }
 }
 
 /** Calls `attempt` until it does not find the pool locked, as long as `--wait` says. */
 export async function patiently<T>(session: Session, attempt: () => Promise<T>): Promise<T> {
-  const until = Date.now() + Number(session.values.wait ?? 10) * 1000;
+  const since = Date.now();
+  const until = since + Number(session.values.wait ?? 10) * 1000;
   for (let pause = 5; ; pause = Math.min(2 * pause, 50)) {
     try {
       return await attempt();
     } catch (error) {
       if (!isByreError(error) || error.code !== 'LOCKED' || Date.now() >= until) throw error;
-      session.progress(`waiting: ${error.message}`);
+      if (Date.now() - since > TELL_AFTER_MS) session.progress(`waiting: ${error.message}`);
       await sleep(pause);
       session.progress(undefined);
     }

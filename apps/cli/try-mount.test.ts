@@ -144,7 +144,7 @@ describe('a pool that another process has mounted', { timeout: 60_000, ...needsM
   test('with all branches: tries, applies and recovers', async () => {
     writeFileSync(real('a'), 'a');
     shell(...quiet, '--branch', 'idea')('echo idea > idea');
-    await untilSilent();
+    // At once, while the process that served the try may still be ending.
     await whileMounted(poolPath(), async (directory) => {
       expect(readFileSync(path.join(directory, 'idea/idea'), 'utf8')).toBe('idea\n');
       expect(shell(...quiet, '--keep')(`echo b > ${real('b')}; cat ${directory}/try-1/b`).stdout).toBe('b\n');
@@ -175,6 +175,25 @@ describe('a pool that another process has mounted', { timeout: 60_000, ...needsM
       expect(byre('apply', 'idea').status).toBe(0);
     });
     expect(branches().filter((name) => name.startsWith('try'))).toEqual([]);
+  });
+
+  test('or is to mount while a try is under way, and is told to wait', async () => {
+    const { ended, isUp } = begin([...quiet, '--discard'], `echo up; until [ -e ${work}/go ]; do sleep 0.02; done`);
+    await isUp();
+    mkdirSync(path.join(work, 'mounted'));
+    const { status, stderr } = byre('mount', '--wait', '0.2', poolPath(), path.join(work, 'mounted'));
+    expect(status).toBe(4);
+    expect(stderr).toContain('tries are under way');
+    writeFileSync(path.join(work, 'go'), '');
+    expect((await ended).status).toBe(0);
+  });
+
+  test('by a path with a symbolic link', async () => {
+    symlinkSync(work, path.join(work, 'around'));
+    const pool = ['--pool', path.join(work, 'around', 'work.byre')];
+    expect(byre('try', ...quiet, ...pool, '--keep', '--', 'sh', '-c', 'echo 1 > one')).toMatchObject({ status: 0 });
+    expect(byre('try', ...quiet, ...pool, '--keep', '--', 'sh', '-c', 'echo 2 > two')).toMatchObject({ status: 0 });
+    expect(readdirSync(real(''))).toEqual(['one', 'two']);
   });
 
   test('since a copy was begun', async () => {

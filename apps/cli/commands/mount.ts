@@ -2,6 +2,7 @@
  * `byre mount` and `byre umount`: thin commands over apps/fuse.
  * They must run in the process that was typed: a mount is never another process's job.
  */
+import { existsSync } from 'node:fs';
 import type { Mounted } from '../../fuse/start.ts';
 import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
@@ -11,6 +12,7 @@ import { refused, type Session, writeJson } from '../session.ts';
 import { shown } from '../shown.ts';
 import { parseTarget } from '../target.ts';
 import { branchName } from '../targets.ts';
+import { patiently } from '../trial-pool.ts';
 
 /** The thread that holds the pool in the mount process, and runs other processes' commands. */
 const engine = new URL(import.meta.url.endsWith('.ts') ? '../engine.ts' : '../engine.js', import.meta.url);
@@ -38,7 +40,7 @@ async function mounted(session: Session): Promise<void> {
     ...(branch === undefined ? {} : { branch }),
     ...(values.cache === undefined ? {} : { cacheBytes: bytesOption('--cache', values.cache) }),
   };
-  try {
+  const start = async (): Promise<void> => {
     if (values.foreground === true) {
       const { runMountProcess } = await import('../../fuse/process.ts');
       const { setupOf } = await import('../../fuse/start.ts');
@@ -49,19 +51,35 @@ async function mounted(session: Session): Promise<void> {
       const { directory: where }: Mounted = await startMountProcess(options);
       tell(session, poolPath, branch, where);
     }
+  };
+  try {
+    await patiently(session, async () => {
+      try {
+        await start();
+      } catch (error) {
+        if (isLocked(error)) await requireUnmounted(poolPath);
+        throw error;
+      }
+    });
   } catch (error) {
-    if ((error as { code?: string }).code !== 'LOCKED') throw error;
-    throw refused((await whereMounted(poolPath)) ?? (error as Error).message);
+    if (!isLocked(error) || !existsSync(`${poolPath}.sock`)) throw error;
+    throw refused(
+      `tries are under way in ${shown(poolPath)}: mount it when they have ended, or look into their branches with 'byre ls BRANCH:/'`,
+    );
   }
 }
 
-/** Says where a pool is mounted already, if it is. */
-async function whereMounted(poolPath: string): Promise<string | undefined> {
+const isLocked = (error: unknown): boolean => (error as { code?: string }).code === 'LOCKED';
+
+/** To wait for a mount to go would be in vain. */
+async function requireUnmounted(poolPath: string): Promise<void> {
   const { byreMounts } = await import('../../fuse/transport/mount-table.ts');
   const found = byreMounts().find(({ source }) => source === poolPath || source.startsWith(`${poolPath}:`));
-  if (found === undefined) return undefined;
+  if (found === undefined) return;
   const { directory, source } = found;
-  return `${shown(source)} is mounted at ${shown(directory)} already; unmount that first, or mount the pool without a branch to have all in one mount`;
+  throw refused(
+    `${shown(source)} is mounted at ${shown(directory)} already; unmount that first, or mount the pool without a branch to have all in one mount`,
+  );
 }
 
 export const mount: Command = {
