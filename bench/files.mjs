@@ -131,7 +131,8 @@ async function measureFirst() {
   const at = Math.floor(bytes / 8192) * 4096;
   const pages = await growth(pool, at);
   for (const durable of [false, true]) {
-    const results = await compare(9, {
+    // Many rounds: the first ones are those of a program that has just begun.
+    const results = await compare(small ? 3 : 31, {
       byre: () => firstInFork(pool, at, durable),
       ...(btrfsAt && { btrfs: () => firstInSnapshot(btrfsAt, at, durable) }),
       overlayfs: () => firstInOverlay(lower, at, durable),
