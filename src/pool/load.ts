@@ -128,7 +128,7 @@ export function readAbsent(state: PoolState, absent: readonly number[], target: 
 export function writeDirect(state: PoolState, direct: readonly number[], bytes: Uint8Array): void {
   const { device, store } = state;
   try {
-    driveSync(device, growDevice(state));
+    driveSync(device, growDevice(state, false));
     for (let i = 0; i < direct.length; ) {
       const page = direct[i];
       const place = direct[i + 1];
@@ -171,8 +171,11 @@ export function* writeData(state: PoolState): Steps<void> {
   yield* writeFrames(state, state.store.data);
 }
 
-/** Makes the device as long as the pool's page count says, and somewhat longer: growing is dear. */
-export function* growDevice(state: PoolState): Steps<void> {
+/**
+ * Makes the device as long as the pool's page count says, and somewhat longer: growing is dear. What is added is filled for the small
+ * commits to come, unless a long write is at work.
+ */
+export function* growDevice(state: PoolState, fills = true): Steps<void> {
   const { device, store, limitPages } = state;
   const needed = pageOffset(store.counts.pageCount);
   const { bytes } = device;
@@ -185,7 +188,7 @@ export function* growDevice(state: PoolState): Steps<void> {
   // there may be many, write to blocks that are there.
   const dirtyBytes = store.nodes.dirtyCount * store.nodes.frameBytes + store.data.dirtyCount * PAGE_BYTES;
   const growth = grown - bytes;
-  if (growth <= GROW_BYTES && dirtyBytes < growth) {
+  if (fills && growth <= GROW_BYTES && dirtyBytes < growth) {
     yield { kind: 'write', offset: bytes, pieces: [new Uint8Array(growth)] };
   }
 }

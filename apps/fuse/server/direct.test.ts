@@ -5,6 +5,9 @@ import type { Device, DeviceRequest } from '../../../src/pool/device.ts';
 import { memoryDevice } from '../../../src/pool/memory-device.ts';
 import { openOnSync, type Pool } from '../../../src/pool/pool.ts';
 import { noise } from '../../../tests/files/tree.ts';
+import { crashImages } from '../../../tests/simulation/crash-images.ts';
+import { imageDevice } from '../../../tests/simulation/image.ts';
+import { recordingDevice } from '../../../tests/simulation/recording-device.ts';
 import type { FileSystem } from './filesystem.ts';
 import { PoolWorld } from './pool-world.ts';
 
@@ -95,6 +98,53 @@ test('what the device refuses stays in memory, and is written once it can be', (
   expect(Buffer.compare(readAll(files, inode, 0, 201 * PAGE), bytes)).toBe(0);
   expect(pool.scrubSync().problems).toEqual([]);
   pool.closeSync();
+});
+
+test('a crash leaves what the last commit had, however much was written straight to the device after it', () => {
+  const recording = recordingDevice();
+  const pool = openOnSync(recording.device, { commitEveryMs: 0 });
+  const files = filesOf(pool, 'main');
+  const inode = files.create(1, new TextEncoder().encode('file'), node);
+  const model = new Uint8Array(400 * PAGE);
+  const commits: { readonly step: number; readonly model: Uint8Array }[] = [];
+  let begun = 0;
+  for (let round = 0; round < 12; round++) {
+    for (const [offset, pages] of [
+      [(round * 37) % 300, 20],
+      [(round * 91) % 300, 1],
+      [(round * 53) % 300, 90],
+    ] as const) {
+      const bytes = noise(pages * PAGE, round + pages);
+      files.write(inode, offset * PAGE, bytes, false);
+      model.set(bytes, offset * PAGE);
+    }
+    if (round === 0) begun = recording.journal.steps.length;
+    pool.commitSync();
+    commits.push({ step: recording.journal.steps.length, model: model.slice() });
+  }
+  let images = 0;
+  for (const { step, description, image } of crashImages(recording.journal, {
+    seed: 5,
+    variantsPerStep: 2,
+    from: begun,
+  })) {
+    const found = openOnSync(imageDevice(image), { commitEveryMs: 0 });
+    images++;
+    const last = commits.findLastIndex((commit) => commit.step <= step);
+    const allowed = commits.slice(Math.max(0, last), last + 2);
+    const exists = filesOf(found, 'main').lookup(1, new TextEncoder().encode('file')) !== undefined;
+    if (!exists) expect(last, description).toBe(-1);
+    else {
+      const content = readAll(filesOf(found, 'main'), inode, 0, model.length);
+      const isAllowed = allowed.some(
+        (commit) => Buffer.compare(content, commit.model.subarray(0, content.length)) === 0,
+      );
+      expect(isAllowed, `step ${step}: ${description}`).toBe(true);
+      expect(found.checkSync().problems).toEqual([]);
+    }
+    found.closeSync();
+  }
+  expect(images).toBeGreaterThan(100);
 });
 
 test('a page that is not what was written is not handed out', () => {
