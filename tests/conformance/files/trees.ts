@@ -154,7 +154,8 @@ const cpGroup: GroupBody = ({ each, once }) => {
     await fails(calls.cp(at('d'), at('d/e/f'), { recursive: true }), { code: 'ERR_FS_CP_EINVAL' });
     await fails(calls.cp(at('f'), at('f')), { code: 'ERR_FS_CP_EINVAL' });
     await fails(calls.cp(at('no'), at('x')), { code: 'ENOENT', path: at('no') });
-    await fails(calls.cp(at('f'), at('f/below')), { code: 'ENOTDIR' });
+    // Node 24 says so in its synchronous form.
+    await fails(() => calls.cp(at('f'), at('f/below')), { code: ['ENOTDIR', 'ERR_FS_CP_EINVAL'] });
     const both = { dereference: true, verbatimSymlinks: true };
     await fails(() => calls.cp(at('f'), at('x'), both), { code: 'ERR_INCOMPATIBLE_OPTION_PAIR' });
     await calls.cp(at('f'), at('new/parents/f'));
