@@ -1,6 +1,6 @@
 /**
  * `byre df`: the space of a pool and of its branches.
- * Beside a process that writes, it shows the last commit.
+ * Beside a process that writes it shows the last commit, so it must not be taken for what that process has room for.
  */
 import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
