@@ -122,7 +122,9 @@ describe('the directory’s own path', { timeout: 60_000, ...needsMount }, () =>
     expect(status).toBe(0);
     expect(readdirSync(real(''))).toEqual(['a', 'now']);
     expect(shell(...quiet, '--discard')('ls').stdout).toBe('a\nnow\n');
+    const { stdout } = shell(...quiet, '--discard')('sleep 60 >/dev/null 2>&1 & echo $!');
     await untilSilent();
+    process.kill(Number(stdout), 'SIGKILL');
     expect(readdirSync(real(''))).toEqual(['a', 'now']);
     verifyPool(poolPath());
   });

@@ -35,6 +35,7 @@ class MountProcess {
   private bell: Bell | undefined;
   private directory = '';
   private device: string | undefined;
+  private isCutOff = false;
   private control: ControlSocket | undefined;
   private stops = 0;
   private opened: ((message: FromEngine) => void) | undefined;
@@ -112,17 +113,24 @@ class MountProcess {
     return this.directory;
   }
 
-  /** Ends a transient mount that nobody needs any more; looks again later if what a command has left running has it. */
+  /**
+   * Ends a transient mount that nobody needs any more. Where whoever asked has been cut off, programs of theirs may go on in the mount:
+   * then it looks again later. Others have been told that they lose it.
+   */
   private endIfUnused(): void {
     if (!this.setup.transient || this.stops > 0) return;
     if (this.calls.size > 0 || (this.control?.connections ?? 0) > 0) return;
-    if (this.device !== undefined && isMountedElsewhere(this.device)) {
+    const isElsewhere = this.device !== undefined && isMountedElsewhere(this.device);
+    if (isElsewhere && this.isCutOff) {
       setTimeout(() => this.endIfUnused(), TICK_MS).unref();
       return;
     }
     // First, so that nobody asks for a command who would not be heard.
     this.control?.close();
-    this.stop(() => {}).catch((error: Error) => this.end(error));
+    const stopped = this.stop(() => {});
+    // As long as it is mounted elsewhere the kernel tells the engine nothing of an end.
+    const ended = isElsewhere ? stopped.then(() => this.stop(() => {})) : stopped;
+    ended.catch((error: Error) => this.end(error));
   }
 
   /** The engine's thread has no timers while it blocks: it is woken if it has had anything to do. */
@@ -142,7 +150,9 @@ class MountProcess {
     call.onInput = (bytes) => this.say({ kind: 'input', id, bytes });
     call.onReply = (value) => this.say({ kind: 'reply', id, value });
     call.onCancel = () => {
-      if (this.calls.has(id)) this.say({ kind: 'cancel', id });
+      if (!this.calls.has(id)) return;
+      this.isCutOff = true;
+      this.say({ kind: 'cancel', id });
     };
     this.say({ kind: 'command', id, request: call.request });
   }
