@@ -223,8 +223,11 @@ export function* dropTable<Value>(target: Target, schema: Schema<Value>): Job<bo
 
 /** Removes every row, and every index entry with them. */
 export function* clearRows<Value>(target: Target, schema: Schema<Value>): Job<void> {
-  const { rowsFrom, to } = schema.layout;
-  yield* target.atomically((inner) => removeAll(inner, rowsFrom, to));
+  const { rowsFrom, to, record } = schema.layout;
+  yield* target.atomically((inner) => {
+    inner.writes?.add(record);
+    return removeAll(inner, rowsFrom, to);
+  });
 }
 
 /** Removes every cell of a stretch of keys; tells whether there was any. */

@@ -33,7 +33,9 @@ export function* mergeRecords(merged: MergedState, name: string): Job<MergedReco
   return {
     values: record.values,
     bytes: encodeRecord(record),
-    indexesDiffer: ours !== undefined && theirs !== undefined && !sameIndexes(ours, theirs),
+    // Also if both made the same index: its entries in either branch know nothing of what the other did to rows of the base.
+    indexesDiffer:
+      ours !== undefined && theirs !== undefined && !(sameIndexes(ours, theirs) && sameIndexes(base ?? ours, ours)),
     all: [...names].map((index) => new IndexLayout(layout, index, store.maxKeyBytes)),
   };
 }

@@ -181,6 +181,10 @@ describe('transactions', () => {
       orders.createIndexSync(`by${count}`, { on: 'amount' });
       expect(() => removing.commitSync()).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
     }
+    const clearing = beginTransactionSync(branch, { durability: 'none' });
+    clearing.table('orders').clearSync();
+    orders.createIndexSync('byNothing', { on: 'amount' });
+    expect(() => clearing.commitSync()).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
     expect(orders.checkSync()).toEqual([]);
   });
 

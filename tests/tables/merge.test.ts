@@ -234,6 +234,19 @@ describe('merge', () => {
     expect([...theirs.index('byName').keysSync({ gte: 'zz' })]).toEqual([400]);
   });
 
+  test('an index that both made alike fits the rows of both', () => {
+    for (const table of [ours, theirs]) table.createIndexSync('byName', { on: 'name' });
+    theirs.deleteSync(5);
+    theirs.putSync(6, { name: 'theirs' });
+    ours.putSync(7, { name: 'ours' });
+    ours.deleteSync(8);
+    pool.forkSync('main', 'other');
+    expect(pool.mergeSync({ from: 'fork', into: 'main' }).merged).toBe(true);
+    expect(pool.mergeSync({ from: 'other', into: 'fork' }).merged).toBe(true);
+    expect([...ours.index('byName').keysSync({ prefix: 'n' })]).toHaveLength(196);
+    expect([...ours.index('byName').keysSync({ gte: 'o' })]).toEqual([7, 6]);
+  });
+
   test('a table dropped by one and written by the other is a conflict', () => {
     ours.dropSync();
     theirs.putSync(1000, { city: 'x' });
@@ -259,6 +272,82 @@ describe('merge', () => {
     expect(pool.mergeSync({ from: 'fork', into: 'main', tables: 'theirs' }).merged).toBe(true);
     expect(ours.countSync()).toBe(6000);
     expect(ours.index('byEmail').getSync('t5')).toEqual({ city: 't', email: 't5' });
+  });
+
+  test('random merges of branches that also make, drop and empty leave sound tables', () => {
+    const key = fc.nat({ max: 6 });
+    const person = fc.record(
+      { city: fc.constantFrom('a', 'b'), name: fc.constantFrom('p', 'q') },
+      { requiredKeys: [] },
+    );
+    const index = fc.constantFrom('x', 'y');
+    type Act = (table: Table<Person>) => unknown;
+    const act: fc.Arbitrary<Act> = fc.oneof(
+      {
+        weight: 8,
+        arbitrary: fc.tuple(key, person).map(
+          ([one, to]): Act =>
+            (table) =>
+              table.putSync(one, to),
+        ),
+      },
+      {
+        weight: 3,
+        arbitrary: key.map(
+          (one): Act =>
+            (table) =>
+              table.deleteSync(one),
+        ),
+      },
+      { weight: 1, arbitrary: fc.constant<Act>((table) => table.clearSync()) },
+      { weight: 1, arbitrary: fc.constant<Act>((table) => table.dropSync()) },
+      {
+        weight: 3,
+        arbitrary: fc.tuple(index, fc.constantFrom('city', 'name'), fc.boolean()).map(
+          ([name, on, unique]): Act =>
+            (table) =>
+              table.createIndexSync(name, { on, unique }),
+        ),
+      },
+      {
+        weight: 1,
+        arbitrary: index.map(
+          (name): Act =>
+            (table) =>
+              table.dropIndexSync(name),
+        ),
+      },
+    );
+    const work = fc.array(act, { maxLength: 10 });
+    const perform = (table: Table<Person>, all: readonly Act[]) => {
+      for (const one of all) {
+        try {
+          one(table);
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'EXISTS' });
+        }
+      }
+      return JSON.stringify([...table]);
+    };
+    let run = 0;
+    fc.assert(
+      fc.property(
+        ...[work, work, work],
+        fc.constantFrom('ours' as const, 'theirs' as const, undefined),
+        (first, mine, other, side) => {
+          const name = `s${run++}`;
+          const into = pool.createBranchSync(name).table<Person>('t');
+          perform(into, [(table) => table.putSync(9, {}), ...first]);
+          const from = pool.forkSync(name, `${name}f`).table<Person>('t');
+          const left = perform(into, mine);
+          perform(from, other);
+          const report = pool.mergeSync({ from: `${name}f`, into: name, ...(side && { tables: side }) });
+          expect(into.checkSync()).toEqual([]);
+          if (!report.merged) expect(JSON.stringify([...into])).toBe(left);
+        },
+      ),
+      { numRuns: Number(process.env.BYRE_RUNS ?? 200) },
+    );
   });
 
   test('random merges leave sound tables, and agree with rows merged by hand', () => {
