@@ -30,9 +30,15 @@ export function useTrials(): void {
   });
 
   afterEach(async () => {
-    await untilSilent();
-    execFileSync('chmod', ['-R', 'u+rwX', work]);
-    rmSync(work, { recursive: true, force: true });
+    // A test that failed may have left commands that wait for this.
+    writeFileSync(path.join(work, 'go'), '');
+    try {
+      await untilSilent();
+    } finally {
+      for (const pid of servers()) process.kill(pid, 'SIGKILL');
+      execFileSync('chmod', ['-R', 'u+rwX', work]);
+      rmSync(work, { recursive: true, force: true });
+    }
   });
 }
 
@@ -101,10 +107,14 @@ export async function meanwhile(
   child.stderr.on('data', (text: unknown) => {
     stderr += String(text);
   });
+  const closed = once(child, 'close');
   await once(child.stdout, 'data');
-  action();
-  writeFileSync(go, '');
-  const [status] = (await once(child, 'close')) as [number | null];
+  try {
+    action();
+  } finally {
+    writeFileSync(go, '');
+  }
+  const [status] = (await closed) as [number | null];
   rmSync(go);
   return { status, stderr };
 }

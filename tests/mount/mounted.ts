@@ -8,7 +8,7 @@ import { accessSync, chmodSync, constants, existsSync, mkdirSync, mkdtempSync, r
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { TestOptions } from 'vitest';
+import { afterAll, type TestOptions } from 'vitest';
 import { commandIn, type Mounted, type MountProcessOptions } from '../../apps/fuse/mount.ts';
 import { openPoolSync } from '../../src/pool/open-pool.ts';
 import { needs } from '../needs.ts';
@@ -44,6 +44,10 @@ export function needsProgram(...names: string[]): TestOptions {
 
 let built: string | undefined;
 
+afterAll(() => {
+  if (built !== undefined) rmSync(built, { recursive: true, force: true });
+});
+
 /** The directory of the sources compiled, for processes that do not read TypeScript. */
 export function builtSources(): string {
   if (built !== undefined) return built;
@@ -52,7 +56,6 @@ export function builtSources(): string {
   const home = mkdtempSync(path.join(cache, 'byre-built-'));
   // Other users run it, too.
   chmodSync(home, 0o755);
-  process.once('exit', () => rmSync(home, { recursive: true, force: true }));
   const compiler = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   const args = [
     compiler,
