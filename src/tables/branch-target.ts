@@ -7,7 +7,7 @@ import type { Root } from '../core/store.ts';
 import { isByreError } from '../errors.ts';
 import type { Branch } from '../pool/branch.ts';
 import { type Job, proceed, runJobSync } from './job.ts';
-import type { KeySet, ReadSet } from './ops/access.ts';
+import type { AccessSet } from './ops/access.ts';
 import type { Fork, Target } from './target.ts';
 
 /** An unnamed fork, and how to end it. */
@@ -37,11 +37,11 @@ export class BranchTarget implements Target {
   private at: Branch;
   private recordWrites = 0;
   readonly store: Branch['store'];
-  readonly reads: ReadSet | undefined;
-  readonly writes: KeySet | undefined;
+  readonly reads: AccessSet | undefined;
+  readonly writes: AccessSet | undefined;
 
   /** The sets are given for a transaction's fork. */
-  constructor(branch: Branch, reads?: ReadSet, writes?: KeySet) {
+  constructor(branch: Branch, reads?: AccessSet, writes?: AccessSet) {
     this.at = branch;
     this.store = branch.store;
     this.reads = reads;

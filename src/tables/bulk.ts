@@ -188,6 +188,8 @@ export function* createIndex<Value>(target: Target, schema: Schema<Value>, defin
       definition,
       layout: new IndexLayout(schema.layout, definition.name, inner.store.maxKeyBytes),
     };
+    const { rowsFrom, rowsTo } = schema.layout;
+    inner.writes?.range(rowsFrom, rowsTo);
     yield* fillIndex(inner, schema, index);
     yield* writeRecord(inner, schema, [...schema.indexes.map((one) => one.definition), definition]);
   });
@@ -200,6 +202,7 @@ export function* dropIndex<Value>(target: Target, schema: Schema<Value>, name: s
     yield* schema.load(inner);
     const index = schema.indexes.find((one) => one.definition.name === name);
     if (index === undefined) return false;
+    inner.writes?.range(index.layout.from, index.layout.to);
     yield* removeAll(inner, index.layout.from, index.layout.to);
     const rest = schema.indexes.filter((one) => one !== index);
     yield* writeRecord(
@@ -216,7 +219,10 @@ export function* dropIndex<Value>(target: Target, schema: Schema<Value>, name: s
 /** Removes the table: its rows, its indexes, its record. False if there was none. */
 export function* dropTable<Value>(target: Target, schema: Schema<Value>): Job<boolean> {
   const { from, to } = schema.layout;
-  const removed = yield* target.atomically((inner) => removeAll(inner, from, to));
+  const removed = yield* target.atomically((inner) => {
+    inner.writes?.range(from, to);
+    return removeAll(inner, from, to);
+  });
   yield* schema.load(target);
   return removed;
 }

@@ -7,7 +7,7 @@ import type { Range } from '../core/scan.ts';
 import type { Root } from '../core/store.ts';
 import type { Job } from './job.ts';
 import { fetchValue } from './long.ts';
-import type { ReadSet } from './ops/access.ts';
+import type { AccessSet } from './ops/access.ts';
 import { LeafCopy } from './ops/leaf.ts';
 import { after, type ResolvedRange } from './ops/range.ts';
 import type { Key } from './ops/tuple.ts';
@@ -105,7 +105,7 @@ export class Cursor {
   }
 
   /** What was looked through: up to `next`, or to the end, or as far as the limit let it. */
-  private note(reads: ReadSet, limited: boolean, next: Uint8Array | undefined): void {
+  private note(reads: AccessSet, limited: boolean, next: Uint8Array | undefined): void {
     const last = limited ? this.leaf.lastTreeKey() : next;
     if (this.reverse) reads.range(last ?? this.from, this.to);
     else reads.range(this.from, last === undefined ? this.to : limited ? after(last) : last);

@@ -5,7 +5,7 @@
  */
 import type { Root } from '../core/store.ts';
 import type { Job, Runner } from './job.ts';
-import type { KeySet, ReadSet } from './ops/access.ts';
+import type { AccessSet } from './ops/access.ts';
 
 /** A state of the target that stays as it is. */
 export interface Fork {
@@ -28,7 +28,7 @@ export interface Target extends Runner {
   /** To be called by whoever writes or removes a record. */
   recordChanged(): void;
   /** Of a serializable transaction. */
-  readonly reads?: ReadSet | undefined;
-  /** Of a transaction. */
-  readonly writes?: KeySet | undefined;
+  readonly reads?: AccessSet | undefined;
+  /** Of a transaction: what it wrote, and what must be as it was for its writes to be right. */
+  readonly writes?: AccessSet | undefined;
 }

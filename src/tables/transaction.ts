@@ -12,7 +12,7 @@ import type { Branch } from '../pool/branch.ts';
 import type { MergedState, ResolvedConflict, Settle } from '../pool/merge.ts';
 import { adopt, BranchTarget, forkOf, type OwnFork } from './branch-target.ts';
 import { type Job, runJob, runJobSync, step } from './job.ts';
-import { KeySet, ReadSet } from './ops/access.ts';
+import { AccessSet } from './ops/access.ts';
 import { showKey } from './show.ts';
 import { Table, type TableOptions } from './table.ts';
 
@@ -57,8 +57,8 @@ export class Transaction {
   /** The fork of the branch, and the forks that savepoints began, each of the one before. The last one is written. */
   private readonly forks: OwnFork[];
   private readonly target: BranchTarget;
-  private readonly reads: ReadSet | undefined;
-  private readonly writes = new KeySet();
+  private readonly reads: AccessSet | undefined;
+  private readonly writes = new AccessSet();
   private readonly durability: Durability;
   private readonly faces: readonly FacePart[];
   private ended = false;
@@ -70,7 +70,7 @@ export class Transaction {
     this.faces = faces;
     this.durability = durability;
     this.forks = [fork];
-    this.reads = isolation === 'serializable' ? new ReadSet() : undefined;
+    this.reads = isolation === 'serializable' ? new AccessSet() : undefined;
     this.target = new BranchTarget(this.forks[0].branch, this.reads, this.writes);
   }
 
@@ -242,7 +242,7 @@ export class Transaction {
       const stretch = yield* step(() => {
         const keys: Uint8Array[] = [];
         const next = diff(store, baseOf(own), current.root, { from: at }, (key) => {
-          if (writes.has(key) || reads?.covers(key)) keys.push(key.slice());
+          if (writes.covers(key) || reads?.covers(key)) keys.push(key.slice());
         });
         return { keys, next };
       });

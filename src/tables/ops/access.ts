@@ -13,10 +13,6 @@ export function named(key: Uint8Array): string {
 export class KeySet {
   private readonly keys = new Map<string, Uint8Array>();
 
-  get size(): number {
-    return this.keys.size;
-  }
-
   add(key: Uint8Array): void {
     const name = named(key);
     if (!this.keys.has(name)) this.keys.set(name, key.slice());
@@ -25,18 +21,6 @@ export class KeySet {
   has(key: Uint8Array): boolean {
     return this.keys.has(named(key));
   }
-
-  /** All keys in the order of the tree. */
-  sorted(): Uint8Array[] {
-    return [...this.keys.values()].sort(compareBytes);
-  }
-
-  /** A copy, for a savepoint to go back to. */
-  copy(): KeySet {
-    const copy = new KeySet();
-    for (const [name, key] of this.keys) copy.keys.set(name, key);
-    return copy;
-  }
 }
 
 interface KeyRange {
@@ -44,12 +28,17 @@ interface KeyRange {
   to: Uint8Array;
 }
 
-export class ReadSet {
+/** What a transaction has read, or has written or relies on at any level. */
+export class AccessSet {
   readonly keys = new KeySet();
   private ranges: KeyRange[] = [];
   private sorted = true;
 
-  /** `[from, to)` was looked through. */
+  add(key: Uint8Array): void {
+    this.keys.add(key);
+  }
+
+  /** `[from, to)` was looked through, or is to stay as it is. */
   range(from: Uint8Array, to: Uint8Array): void {
     if (compareBytes(from, to) >= 0) return;
     const last = this.ranges.at(-1);
@@ -61,7 +50,7 @@ export class ReadSet {
     this.sorted = this.ranges.length === 1;
   }
 
-  /** True if the key, or its absence, has been read. */
+  /** True if the key, or its absence, is in the set. */
   covers(key: Uint8Array): boolean {
     return this.keys.has(key) || this.inRange(key);
   }
