@@ -3,7 +3,8 @@
  * Renames are told by the inode, so that a moved directory is one change, not one for each file in it.
  * Callers must not write either branch meanwhile. Times of change and of access are no differences.
  */
-import { chainOf, linksOf } from '../files/ops/directory.ts';
+import { ByreError } from '../errors.ts';
+import { linksOf } from '../files/ops/directory.ts';
 import { findRecord, loadRecord } from '../files/ops/draft.ts';
 import { FILES_FACE, parseKey, ROOT_INODE } from '../files/ops/keys.ts';
 import { decodeEntry, decodeRecord, type EntryTarget, type FileType, type InodeRecord } from '../files/ops/record.ts';
@@ -52,6 +53,9 @@ interface InodeChange {
   xattrs: boolean;
 }
 
+/** More directories in each other are a circle. */
+const MAX_DEPTH = 1 << 20;
+
 const nothing: Aspects = { content: false, mode: false, owner: false, xattrs: false, time: false };
 const everything: Aspects = { content: true, mode: true, owner: true, xattrs: true, time: true };
 
@@ -77,7 +81,7 @@ const isAny = (aspects: Aspects) => Object.values(aspects).some(Boolean);
 class State {
   readonly view: View;
   readonly run: <T>(operation: () => T) => T;
-  readonly #paths = new Map<number, ByteString | undefined>();
+  readonly #paths = new Map<number, ByteString | undefined>([[ROOT_INODE, '']]);
 
   constructor(pool: Pool, name: string) {
     const branch = pool.branchSync(name);
@@ -87,13 +91,32 @@ class State {
 
   /** Undefined if this state has no such directory. */
   findPath({ parent, name }: Pick<Name, 'parent' | 'name'>): ByteString | undefined {
-    if (!this.#paths.has(parent)) {
-      const record = this.run(() => findRecord(this.view, parent));
-      const chain = record?.type === 'directory' ? this.run(() => chainOf(this.view, parent)) : undefined;
-      this.#paths.set(parent, chain?.map(nameOfBytes).join('/'));
-    }
-    const directory = this.#paths.get(parent);
+    const directory = this.#pathOfDirectory(parent);
     return directory === undefined ? undefined : joinPath(directory, name);
+  }
+
+  /** Goes up only as far as nobody has gone before: in a deep tree each way from the root would be long. */
+  #pathOfDirectory(directory: number): ByteString | undefined {
+    const below: Array<{ readonly inode: number; readonly name: ByteString }> = [];
+    let at = directory;
+    while (!this.#paths.has(at)) {
+      const inode = at;
+      const record = this.run(() => findRecord(this.view, inode));
+      const [link] = record?.type === 'directory' ? this.run(() => linksOf(this.view, inode, 1)) : [];
+      if (below.length > MAX_DEPTH) throw new ByreError('DAMAGED', 'directories form a circle', { details: { inode } });
+      if (link === undefined) {
+        this.#paths.set(at, undefined);
+        break;
+      }
+      below.push({ inode, name: nameOfBytes(link.name) });
+      at = link.parent;
+    }
+    for (const { inode, name } of below.reverse()) {
+      const above = this.#paths.get(at);
+      this.#paths.set(inode, above === undefined ? undefined : joinPath(above, name));
+      at = inode;
+    }
+    return this.#paths.get(directory);
   }
 
   pathOf(name: Pick<Name, 'parent' | 'name'>): ByteString {

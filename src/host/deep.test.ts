@@ -9,6 +9,7 @@ import { createFiles } from '../files/index.ts';
 import { memoryDevice } from '../pool/memory-device.ts';
 import { openPoolSync } from '../pool/open-pool.ts';
 import type { Pool } from '../pool/pool.ts';
+import { compareBranches, isQuiet } from './changes.ts';
 import { exportDirectorySync } from './export.ts';
 import { importDirectorySync } from './import.ts';
 
@@ -70,9 +71,26 @@ test(`${LEVELS} directories in each other, there and back`, needsProc, () => {
 });
 
 test('cp of a deep tree', () => {
-  const levels = 1_600;
+  const levels = 1_500;
   const files = createFiles(pool.branchSync('main'));
   files.mkdirSync('/d'.repeat(levels), { recursive: true });
   files.cpSync('/d', '/e', { recursive: true });
   expect(files.existsSync(`/e${'/d'.repeat(levels - 1)}`)).toBe(true);
+});
+
+// Were each path looked up from the root, this would take minutes.
+test('a deep tree that went is told', { timeout: 30_000 }, () => {
+  const main = pool.branchSync('main');
+  const files = createFiles(main);
+  files.mkdirSync('/d');
+  for (let level = 1; level < LEVELS; level++) {
+    files.mkdirSync('/above');
+    files.renameSync('/d', '/above/d');
+    files.renameSync('/above', '/d');
+  }
+  pool.snapshotSync('main', 'before');
+  files.rmSync('/d', { recursive: true });
+  const changes = compareBranches(pool, 'before', 'main').filter((change) => !isQuiet(change));
+  expect(changes.map(({ kind }) => kind)).toEqual(Array(LEVELS).fill('removed'));
+  expect(changes.at(-1)?.path).toBe(`d${'/d'.repeat(LEVELS - 1)}`);
 });
