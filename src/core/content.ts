@@ -371,7 +371,7 @@ function writePage(store: Store, value: Uint8Array, index: number, within: numbe
   } else if (frame < 0) frame = data.take(page);
   data.u8.set(bytes, frame * PAGE_BYTES + within);
   data.markDirty(frame);
-  store.hash(data.bytes(frame), store.hashWords);
+  store.hash(whole ? bytes : data.bytes(frame), store.hashWords);
   writeU32(value, index * REF, page);
   writeU32(value, index * REF + 4, store.hashWords[0]);
   return page;

@@ -9,7 +9,7 @@ import { borrow, put, remove } from '../../core/tree.ts';
 import { failure } from './failure.ts';
 import { isEntryKey, ROOT_INODE, recordKey } from './keys.ts';
 import type { Known } from './known.ts';
-import { decodeRecord, encodeRecord, type InodeRecord, RECORD_BYTES } from './record.ts';
+import { copyRecord, decodeRecord, encodeRecord, type InodeRecord, RECORD_BYTES } from './record.ts';
 import type { Time, Tree, View } from './view.ts';
 
 const EPOCH: Time = { seconds: 0, nanoseconds: 0 };
@@ -105,7 +105,7 @@ export class Draft {
 
   #staged(inode: number): StagedRecord {
     for (const staged of this.#records) if (staged.inode === inode) return staged;
-    const staged = { inode, record: { ...loadRecord(this.view, inode) }, key: undefined };
+    const staged = { inode, record: copyRecord(loadRecord(this.view, inode)), key: undefined };
     this.#records.push(staged);
     return staged;
   }

@@ -96,6 +96,25 @@ export function encodeRecord(record: Readonly<InodeRecord>, bytes = new Uint8Arr
   return bytes;
 }
 
+/** A draft of a record. Each member by its name: faster than a spread, and of the shape that {@link decodeRecord} gives. */
+export function copyRecord(record: Readonly<InodeRecord>): InodeRecord {
+  return {
+    type: record.type,
+    mode: record.mode,
+    uid: record.uid,
+    gid: record.gid,
+    links: record.links,
+    size: record.size,
+    device: record.device,
+    pages: record.pages,
+    linkable: record.linkable,
+    accessTime: record.accessTime,
+    modifyTime: record.modifyTime,
+    changeTime: record.changeTime,
+    birthTime: record.birthTime,
+  };
+}
+
 /** `bytes` may be a borrowed view: nothing of it is kept. */
 export function decodeRecord(bytes: Uint8Array): InodeRecord {
   if (bytes.length !== RECORD_BYTES || bytes[0] !== VERSION) {
