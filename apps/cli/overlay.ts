@@ -3,14 +3,16 @@
  * Callers must be the process that the user started, and must take `failed` for what it is: the command has not begun, and may be run
  * in another way.
  */
-import { chmodSync, existsSync, mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { removeOwn } from '../../src/host/remove.ts';
 import { mayMount } from '../fuse/transport/attach.ts';
 import { mountsOf } from '../fuse/transport/mount-table.ts';
 import { namespaceOf } from '../fuse/transport/users.ts';
 import { missingCommand, READY, runPrepared, TrialStatus } from './child.ts';
 import { confinedVariables, type NamespacePlan, planNamespace } from './confine.ts';
 import type { Job, JobEnded, Overlay } from './job.ts';
+import { shown } from './shown.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -61,7 +63,7 @@ function lineOf({ overlay, directory }: OverlayJob, plan: NamespacePlan, canUndo
   if (!overlay.confine || !overlay.says) return '';
   const where = plan.temporary === undefined ? '' : ` and a ${plan.temporary} of its own`;
   const undo = canUndo ? '; setpriv(1) is not installed, so root can undo this' : '';
-  return `the command can write only to a fork of ${directory}${where}; network, processes, sockets and devices are not confined${undo} (-q: do not say this)`;
+  return `the command can write only to a fork of ${shown(directory)}${where}; network, processes, sockets and devices are not confined${undo} (-q: do not say this)`;
 }
 
 function makeNamespace({ overlay, directory }: OverlayJob): NamespacePlan {
@@ -102,7 +104,7 @@ export async function runOverlaid(job: OverlayJob, environment: Environment): Pr
     environment: { ...environment, ...confined },
     outputToError,
   });
-  for (const [made] of plan.makes) rmSync(made, { recursive: true, force: true });
+  for (const [made] of plan.makes) removeOwn(made);
   const { status, report, isStarted } = ended;
   // Who ends it before it has begun wants it ended, not tried in another way.
   if (isStarted || status > TrialStatus.notFound) return { status, problem: undefined, failed: undefined };

@@ -11,9 +11,13 @@ import { startMountProcess } from '../fuse/start.ts';
 import { mayMount } from '../fuse/transport/attach.ts';
 import { pathOf } from './pools.ts';
 import { refused, type Session } from './session.ts';
+import { shown } from './shown.ts';
 import { handOver, patiently, type TrialPlace } from './trial-pool.ts';
 
 const engine = new URL(import.meta.url.endsWith('.ts') ? './engine.ts' : './engine.js', import.meta.url);
+
+/** What a machine or a kernel that does not let us mount fails with. */
+const UNMOUNTABLE: ReadonlySet<string> = new Set(['UNSUPPORTED', 'EPROTO', 'EPERM', 'INTERNAL']);
 
 /** What becomes the mount process in a namespace of its own, which sees what is mounted outside later on. */
 function namespace(): string[] {
@@ -41,7 +45,8 @@ async function start({ home, poolPath }: TrialPlace): Promise<string | undefined
     await startMountProcess({ poolPath, directory, engine, transient: true, within: namespace() });
     return undefined;
   } catch (error) {
-    if (isByreError(error) && error.code === 'LOCKED') throw error;
+    // A pool that cannot be used is no reason to do without a mount.
+    if (isByreError(error) && !UNMOUNTABLE.has(error.code)) throw error;
     return reasonOf(error as Error);
   }
 }
@@ -53,8 +58,8 @@ export function writableOf(session: Session): string[] {
 
 /** Says that the command works in a copy, since there is no mount; or refuses, if one is insisted on. */
 export function sayNoMount(session: Session, reason: string): void {
-  if (session.values.mount === true) throw refused(`there is no mount for the command: ${reason}`);
-  const [why] = reason.trim().split('\n');
+  if (session.values.mount === true) throw refused(`there is no mount for the command: ${shown(reason.trim())}`);
+  const why = shown(reason.trim().split('\n')[0]!);
   const message = `the command runs in a copy at another path and is not confined, since ${why}`;
   if (session.json) session.say(JSON.stringify({ warning: { code: 'NO_MOUNT', message } }));
   else session.say(`byre: ${message} (--no-mount: do not try)`);

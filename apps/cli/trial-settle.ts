@@ -30,7 +30,8 @@ export async function settle(session: Session, pool: Pool, place: TrialPlace, br
     showText(pool, trialOf(pool, branch).base, branch, changes, (piece) => {
       text += typeof piece === 'string' ? piece : decoder.decode(piece);
     });
-    session.say(text.replace(/\n$/, ''));
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: what rules terminals must not reach them.
+    session.say(text.replace(/\n$/, '').replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd'));
   };
   if (session.values.quiet !== true && !session.json) {
     session.say(`byre: ${summaryLine(changes)}`);

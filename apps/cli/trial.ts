@@ -23,6 +23,7 @@ import { showNumber } from './format.ts';
 import type { Job } from './job.ts';
 import { sayProblems } from './problems.ts';
 import { type Imported, type Left, refused, type Session, writeJson } from './session.ts';
+import { shown } from './shown.ts';
 import { stateDirectory } from './trial-place.ts';
 import type { TrialPlace } from './trial-pool.ts';
 import { sayNoMount, writableOf } from './trial-server.ts';
@@ -62,7 +63,7 @@ async function startOf(session: Session, pool: Pool, place: TrialPlace): Promise
   if (typeof from === 'string') {
     const trial = trialOf(pool, from);
     if (trial.directory === Buffer.from(place.root).toString('latin1')) return { name: from, imported: null };
-    throw refused(`branch '${from}' belongs to ${showName(trial.directory)}, not to ${place.root}`);
+    throw refused(`branch '${from}' belongs to ${showName(trial.directory)}, not to ${shown(place.root)}`);
   }
   const exclude = notImported(session, place);
   const beganMs = nowMs();
@@ -197,7 +198,7 @@ export async function trial(session: Session, place: TrialPlace): Promise<number
 
 function sayLeftovers(session: Session, found: readonly Leftover[]): void {
   for (const each of found) {
-    const where = each.isOverlaid ? `is in branch ${each.branch}` : `lies in ${each.path}`;
+    const where = each.isOverlaid ? `is in branch ${each.branch}` : `lies in ${shown(each.path)}`;
     session.say(`byre: a try was cut off; what it did ${where}`);
   }
   if (found.length === 0) return;

@@ -19,6 +19,7 @@ import {
   byre,
   environment,
   fingerprint,
+  home,
   meanwhile,
   poolPath,
   program,
@@ -29,7 +30,7 @@ import {
   useTrials,
   work,
 } from '../../tests/cli/trials.ts';
-import { needsMount, needsProgram, until, verifyPool } from '../../tests/mount/mounted.ts';
+import { hasProgram, needsMount, needsProgram, until, verifyPool } from '../../tests/mount/mounted.ts';
 import { needs } from '../../tests/needs.ts';
 import { byreMounts } from '../fuse/transport/mount-table.ts';
 
@@ -310,6 +311,27 @@ describe('where no mount is possible', () => {
     expect(readdirSync(real(''))).toEqual(['a', 'b']);
     expect(run('--keep', '--mount').status).toBe(125);
     expect(run('--keep', '--no-mount').stderr).not.toContain('unshare');
+  });
+});
+
+const canBeUser = process.geteuid?.() === 0 && hasProgram('setpriv');
+
+describe('an ordinary user in a copy', needs(canBeUser, 'needs root and setpriv'), () => {
+  test('directories that may not be written are no hindrance', { timeout: 60_000 }, () => {
+    mkdirSync(real('closed'));
+    writeFileSync(real('closed/a'), 'a');
+    spawnSync('chown', ['-R', '65534:65534', work]);
+    chmodSync(work, 0o755);
+    for (const at of ['closed', '']) chmodSync(real(at), 0o555);
+    const user = ['--reuid', '65534', '--regid', '65534', '--clear-groups'];
+    const run = () =>
+      spawnSync('setpriv', [...user, process.execPath, program, 'try', '--no-mount', '--keep', '--', 'true'], {
+        cwd: real(''),
+        env: { ...environment(), HOME: work },
+        encoding: 'utf8',
+      });
+    for (let time = 0; time < 2; time++) expect(run()).toMatchObject({ status: 0, stderr: 'byre: nothing changed\n' });
+    expect(readdirSync(home()).filter((name) => name.startsWith('work'))).toEqual([]);
   });
 });
 

@@ -10,6 +10,7 @@ import type { Pool } from '../pool/pool.ts';
 import { exportDirectorySync } from './export.ts';
 import { importDirectorySync } from './import.ts';
 import type { Problem } from './import-state.ts';
+import { removeOwn } from './remove.ts';
 import { settleFork } from './trial.ts';
 
 export interface Workspace {
@@ -100,7 +101,7 @@ function workspaceOf(own: string, record: WorkspaceRecord, problems: readonly Pr
       if (isOverlaid) settleFork(pool, branch);
       else collectFrom(pool, branch, record.path);
     },
-    dispose: () => rmSync(own, { recursive: true, force: true }),
+    dispose: () => removeOwn(own),
   };
 }
 
@@ -120,7 +121,7 @@ export function materialise(place: Place, onProgress: (files: number) => void = 
     place.pool.commitSync();
     return workspaceOf(own, record, problems);
   } catch (error) {
-    rmSync(own, { recursive: true, force: true });
+    removeOwn(own);
     throw error;
   }
 }

@@ -10,6 +10,7 @@ import type { Command } from '../command.ts';
 import { isWithin } from '../confine.ts';
 import { failureOf, HandedOver } from '../failure.ts';
 import { type Outcome, refused, type Session, usage } from '../session.ts';
+import { shown } from '../shown.ts';
 import { type TrialPlace, trialPlace } from '../trial-pool.ts';
 import { sayNoMount, serveTrial, writableOf } from '../trial-server.ts';
 
@@ -35,7 +36,7 @@ function requireNoTrial(session: Session, { root, home, poolPath }: TrialPlace):
   const { BYRE_TRY: branch } = session.environment;
   const isInTry = branch !== undefined && branch !== '';
   if (byreMounts().some(({ source, directory }) => isWithin(root, directory) && source.startsWith(poolPath))) {
-    if (!isInTry) throw refused(`${root} is in a mount of the pool ${poolPath} itself`);
+    if (!isInTry) throw refused(`${shown(root)} is in a mount of the pool ${shown(poolPath)} itself`);
     throw refused(
       `this is a try already, of branch ${branch}: run the command as it is, or let this try end with --branch NAME and go on with 'byre try --from NAME'`,
     );
@@ -54,7 +55,7 @@ async function tried(session: Session): Promise<Outcome> {
   if (session.rest.length === 0) throw usage('which command? For example: byre try npm update');
   const isDirectory = (at: string): boolean => statSync(at, { throwIfNoEntry: false })?.isDirectory() === true;
   const wrong = session.given === undefined ? writableOf(session).find((each) => !isDirectory(each)) : undefined;
-  if (wrong !== undefined) throw usage(`--writable takes a directory: ${wrong} is none`);
+  if (wrong !== undefined) throw usage(`--writable takes a directory: ${shown(wrong)} is none`);
   try {
     if (session.given === undefined && session.values['no-mount'] !== true) {
       sayNoMount(session, await serveTrial(session, place));
