@@ -12,7 +12,11 @@ export const KEY_COLUMN = 'key';
 /** The column of tables whose rows have no fields. */
 export const VALUE_COLUMN = 'value';
 
+/** How JSON begins that byre would write; to see that text is none is cheaper so than by an error. */
+const start = /^(?:-?\d|["[{]|true$|false$|null$)/;
+
 function parsed(text: string): unknown {
+  if (!start.test(text)) return undefined;
   try {
     return JSON.parse(text);
   } catch {
