@@ -2,7 +2,7 @@
  * A directory of many small files to measure with: copies of this project's node_modules without its largest files.
  * Callers must remove it.
  */
-import { cpSync, statSync } from 'node:fs';
+import { cpSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { root } from './byre.mjs';
 
@@ -14,7 +14,7 @@ const LARGEST_BYTES = 512 * 1024;
  * @param {number} wanted
  */
 export function plantTree(tree, wanted) {
-  const source = path.join(root, 'node_modules');
+  const source = realpathSync(path.join(root, 'node_modules'));
   let left = wanted;
   const filter = (/** @type {string} */ from) => {
     const stat = statSync(from, { throwIfNoEntry: false });
