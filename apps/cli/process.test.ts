@@ -116,7 +116,8 @@ test('Ctrl-C leaves what was there, and no lock', async () => {
   const child = spawn(process.execPath, [program, 'put', ':/f'], { cwd: directory, env: environment() });
   child.stdin.write('new');
   while (!readdirSync(directory).includes('.byre.lock')) await sleep(5);
-  await sleep(50);
+  // It listens for signals when it begins to read.
+  await sleep(500);
   child.kill('SIGINT');
   const status = await new Promise((resolve) => child.once('exit', resolve));
   expect(status).toBe(130);
