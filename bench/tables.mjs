@@ -163,7 +163,7 @@ async function measureLoads() {
     ROUNDS,
     Object.fromEntries(contestants.map(([name, make]) => [name, fill(name, make)])),
   );
-  line(`load, sorted, one durable commit, per row`, results, { goal: '>= 1x lmdb-js' });
+  line('load, sorted, one durable commit, per row', results, { goal: '>= 1x lmdb-js' });
   line('file size after that', sizes, { show: showBytes, goal: '>= 0.95x lmdb-js' });
 }
 
