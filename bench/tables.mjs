@@ -252,7 +252,8 @@ function perRow(results, rows) {
 }
 
 async function measureDurable() {
-  const count = size('durable', 200, 5);
+  // So many that programs run as they do after a while, not as when they begin.
+  const count = size('durable', 2000, 5);
   const byre = stores.byre();
   byre.fill();
   /** @type {Record<string, () => Promise<number>>} */
@@ -287,7 +288,7 @@ async function measureDurable() {
   const shared = await compare(ROUNDS, {
     byre: async () =>
       (await timed(async () => {
-        for (let round = 0; round < count / 10; round++) {
+        for (let round = 0; round < count / 100; round++) {
           await Promise.all(
             Array.from({ length: 64 }, async (_, i) => {
               await byre.table.put(asked[(round * 64 + i) % KEYS], value);
@@ -296,7 +297,7 @@ async function measureDurable() {
           );
         }
       })) /
-      (64 * Math.ceil(count / 10)),
+      (64 * Math.ceil(count / 100)),
   });
   note(
     'durable put, 64 at once',
