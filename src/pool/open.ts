@@ -75,7 +75,7 @@ interface WholeSuperblocks extends FoundSuperblocks {
 function* wholeSuperblocks(device: Device): Steps<WholeSuperblocks> {
   let looked: Superblock | undefined;
   for (let looks = 1; ; looks++) {
-    const { found, problems } = yield* readSuperblocks();
+    const { found, problems } = yield* readSuperblocks(device);
     const newest = found[0]?.superblock;
     const companions = newest === undefined ? [] : yield* readCompanions(device, newest);
     if (companions !== undefined) return { found, problems, unfinished: undefined, companions };
@@ -93,7 +93,7 @@ export interface FoundSuperblocks {
   readonly problems: readonly SuperblockProblem[];
 }
 
-export function* readSuperblocks(): Steps<FoundSuperblocks> {
+export function* readSuperblocks(device: Device): Steps<FoundSuperblocks> {
   const found: Array<{ superblock: Superblock; page: Uint8Array }> = [];
   const problems: SuperblockProblem[] = [];
   for (let slot = 0; slot < SUPERBLOCK_SLOTS; slot++) {
@@ -101,6 +101,9 @@ export function* readSuperblocks(): Steps<FoundSuperblocks> {
     yield { kind: 'read', offset: pageOffset(slot), target: page };
     const decoded = decodeSuperblock(page, hash64);
     if ('problem' in decoded) problems.push(decoded);
+    // What lies beyond the end is read as zero, which may be what was there.
+    else if (device.bytes < pageOffset(slot + 1))
+      problems.push({ code: 'DAMAGED', problem: 'it ends within a superblock' });
     else found.push({ superblock: decoded, page });
   }
   found.sort((a, b) => b.superblock.commit - a.superblock.commit);

@@ -93,3 +93,18 @@ test('a limit is for a pool that is open and can be written', () => {
   expect(reader.space().limitBytes).toBe(16 << 20);
   reader.closeSync();
 });
+
+test('a superblock that the file ends within is damaged, even if only a zero is missing', () => {
+  const device = memoryDevice();
+  const pool = openOnSync(device, { commitEveryMs: 0 });
+  const last = new Uint8Array(1);
+  for (let n = 0; pool.commitNumber % 2 === 0 || last[0] !== 0 || n === 0; n++) {
+    set(pool.branchSync('main'), 'a', `${n}`);
+    pool.commitSync();
+    device.performSync({ kind: 'read', offset: 8191, target: last });
+  }
+  device.performSync({ kind: 'resize', bytes: 8191 });
+  // The commit before needs what is cut off, too.
+  expect(() => openOnSync(device, {})).toThrow(expect.objectContaining({ code: 'DAMAGED' }));
+  expect(device.bytes).toBe(8191);
+});

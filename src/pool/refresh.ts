@@ -14,7 +14,7 @@ import type { Steps } from './steps.ts';
 /** True if there was a newer commit. Only for pools opened for reading. */
 export function* refresh(state: PoolState): Steps<boolean> {
   if (!state.readOnly) throw new ByreError('BAD_ARGUMENT', 'only a pool opened for reading is refreshed');
-  const [newest] = (yield* readSuperblocks()).found;
+  const [newest] = (yield* readSuperblocks(state.device)).found;
   if (newest === undefined || newest.superblock.commit <= state.durable) return false;
   // Pages of the old commit may hold something else by now.
   state.store.nodes.forgetClean();
