@@ -37,6 +37,8 @@ export interface Lock {
 const WAIT_MS = 5;
 /** How often to wait while another process takes a dead holder's lock over. */
 const TAKEOVER_WAITS = 400;
+/** How often to wait for a holder that was killed to be gone. */
+const ENDING_WAITS = 400;
 /** How often to look again at a file that names nobody: its writer may be at work, where there are no links. */
 const UNREADABLE_WAITS = 20;
 
@@ -122,7 +124,7 @@ function canonical(path: string): string {
 
 /** Makes the file at `path`, the lock or a claim, name `holder`, or says who is in the way. */
 function acquire(path: string, holder: LockHolder, attempt: Attempt): Refusal | undefined {
-  for (let waits = 0; ; ) {
+  for (let waits = 0, endingWaits = 0; ; ) {
     const present = readPatiently(path);
     if (present === undefined) {
       const draftPath = `${attempt.lockPath}.${crypto.randomUUID()}${DRAFT_SUFFIX}`;
@@ -132,6 +134,10 @@ function acquire(path: string, holder: LockHolder, attempt: Attempt): Refusal | 
     // A network file system may have done what it reported as failed.
     if (present.token === holder.token) return undefined;
     const life = lifeOf(present, holder, () => mayBeShared(attempt.lockPath));
+    if (life.lives === 'ending' && endingWaits++ < ENDING_WAITS) {
+      wait();
+      continue;
+    }
     if (life.lives !== 'no') return { by: present, doubt: life.lives === 'unknown' ? life.reason : undefined };
     const refusal = takeAway(path, present, attempt);
     if (refusal === undefined) continue;

@@ -14,7 +14,8 @@ export interface ProcessIdentity {
   readonly host: string;
 }
 
-export type Life = { readonly lives: 'yes' | 'no' } | { readonly lives: 'unknown'; readonly reason: string };
+/** `ending`: it was killed or is exiting, and may still have files open, for a moment. */
+export type Life = { readonly lives: 'yes' | 'ending' | 'no' } | { readonly lives: 'unknown'; readonly reason: string };
 
 /** This process. */
 export function ownIdentity(): ProcessIdentity {
@@ -41,17 +42,18 @@ export function lifeOf(other: ProcessIdentity, self: ProcessIdentity, isShared: 
   if (other.pidNamespace !== self.pidNamespace) {
     return { lives: 'unknown', reason: 'it runs in another container, whose processes cannot be seen from here' };
   }
-  return { lives: isRunning(other.pid, other.processStart) ? 'yes' : 'no' };
+  return { lives: stateOf(other.pid, other.processStart) };
 }
 
-function isRunning(pid: number, processStart: number | null): boolean {
-  if (!isThere(pid)) return false;
+function stateOf(pid: number, processStart: number | null): 'yes' | 'ending' | 'no' {
+  if (!isThere(pid)) return 'no';
   const stat = statOf(pid);
   // It may have ended just now; else it is hidden, or there is no /proc.
-  if (stat === undefined) return isThere(pid);
-  // Killed, but its parent has not noticed yet. Its other threads may still be writing, and are waited for.
-  if (stat.isZombie && stat.threads <= 1) return false;
-  return processStart === null || stat.start === processStart;
+  if (stat === undefined) return isThere(pid) ? 'yes' : 'no';
+  if (processStart !== null && stat.start !== processStart) return 'no';
+  // Its parent has not noticed yet. Its other threads may still be writing, and are waited for.
+  if (stat.isZombie) return stat.threads <= 1 ? 'no' : 'ending';
+  return stat.isEnding ? 'ending' : 'yes';
 }
 
 function isThere(pid: number): boolean {
@@ -64,15 +66,31 @@ function isThere(pid: number): boolean {
   }
 }
 
-/** Undefined where there is no /proc, or where it hides the process. */
-function statOf(pid: number): { start: number; isZombie: boolean; threads: number } | undefined {
+/** Of a process's flags, that it is exiting; of its pending signals, SIGKILL. */
+const EXITING = 0x4;
+const KILLED = 0x100;
+
+interface ProcessStat {
+  readonly start: number;
+  readonly isZombie: boolean;
+  readonly isEnding: boolean;
+  readonly threads: number;
+}
+
+/** Undefined where there is no /proc, or where it hides the process. Fields as proc_pid_stat(5) numbers them. */
+function statOf(pid: number): ProcessStat | undefined {
   const line = attempted(() => fs.readFileSync(`/proc/${pid}/stat`, 'latin1'));
   if (line === null) return undefined;
   // The second field is the program's name in parentheses, which may hold spaces and parentheses; the third follows the last.
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
-  const [state, threads, start] = [fields[0], fields[17], fields[19]];
-  if (state === undefined || threads === undefined || start === undefined) return undefined;
-  return { start: Number(start), isZombie: state === 'Z' || state === 'X' || state === 'x', threads: Number(threads) };
+  const [state, flags, threads, start, signals] = [3, 9, 20, 22, 31].map((field) => fields[field - 3]);
+  if (state === undefined || start === undefined) return undefined;
+  return {
+    start: Number(start),
+    isZombie: state === 'Z' || state === 'X' || state === 'x',
+    isEnding: (Number(flags) & EXITING) !== 0 || (Number(signals) & KILLED) !== 0,
+    threads: Number(threads),
+  };
 }
 
 function attempted(read: () => string): string | null {

@@ -4,7 +4,7 @@
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeAll, beforeEach } from 'vitest';
 import { trialDirectory } from '../../apps/cli/trial-place.ts';
@@ -56,23 +56,34 @@ export const forms = [
   { form: 'mounted and confined', options: ['--mount', '--quiet'], needed: needsMount },
 ] as const;
 
-/** The processes that have a pool mounted for tries here, in whatever namespace. */
-export function servers(): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(`"poolPath":"${work}/`);
-      } catch {
-        return false;
-      }
-    });
+/** The processes of which this is true, in whatever namespace; not those that are gone when it is asked. */
+function processes(isMeant: (proc: string) => boolean): number[] {
+  const isMeantNow = (pid: number) => {
+    try {
+      return isMeant(`/proc/${pid}`);
+    } catch {
+      return false;
+    }
+  };
+  return readdirSync('/proc').map(Number).filter(isMeantNow);
 }
 
-/** Waits until no process serves a try here any more: they end by themselves, a moment after the last. */
+const serves = (proc: string) => readFileSync(`${proc}/cmdline`, 'latin1').includes(`"poolPath":"${work}/`);
+
+/** What a command left running has the environment, too, but is no Node. */
+const isByre = (proc: string) =>
+  readFileSync(`${proc}/environ`, 'latin1').includes(`XDG_STATE_HOME=${work}/`) &&
+  readlinkSync(`${proc}/exe`) === process.execPath;
+
+/** The processes that have a pool mounted for tries here. */
+export const servers = () => processes(serves);
+
+/**
+ * Waits until there is no process of a try here any more, even one that is only about to become a server: servers end by themselves,
+ * a moment after the last try.
+ */
 export async function untilSilent(): Promise<void> {
-  await until(() => servers().length === 0, 30);
+  await until(() => processes((proc) => serves(proc) || isByre(proc)).length === 0, 30);
 }
 
 export function byre(...args: string[]) {
