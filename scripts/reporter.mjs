@@ -4,6 +4,9 @@
  * It prints nothing, and does nothing unless BYRE_TEST_RESULTS names the file to write.
  */
 import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+
+const MESSAGE_LENGTH = 400;
 
 /** @import { Reporter, TestCase, TestModule, TestResult, TestSuite } from 'vitest/node' */
 
@@ -25,6 +28,20 @@ function reasonOf(test, result) {
     if (skipReason !== undefined) return skipReason;
   }
   return test.options.mode === 'todo' ? 'still to be written' : 'no reason given, or left out by a filter';
+}
+
+/**
+ * What went wrong first, on one line, and where: this is all that a log of which only the end is kept says of it.
+ * @param {TestModule} module
+ * @param {TestResult} result
+ */
+function failureOf(module, result) {
+  const error = result.errors?.[0];
+  if (error === undefined) return ' (it did not end)';
+  const place = error.stacks?.find(({ file }) => file === module.moduleId) ?? error.stacks?.[0];
+  const where = place ? ` (${path.relative('', place.file)}:${place.line})` : '';
+  const message = error.message.split('\n')[0] ?? '';
+  return `: ${message.length > MESSAGE_LENGTH ? `${message.slice(0, MESSAGE_LENGTH)}…` : message}${where}`;
 }
 
 /** @param {TestModule} module */
@@ -50,7 +67,7 @@ export default class ResultsReporter {
         const name = prefix + test.fullName;
         if (result.state === 'passed') results.passed++;
         else if (result.state === 'skipped') results.skipped.push({ name, reason: reasonOf(test, result) });
-        else results.failed.push(name); // also one that never came to an end
+        else results.failed.push(name + failureOf(module, result)); // also one that never came to an end
       }
       // A file that cannot be loaded, or a hook that throws, fails without any test of its own.
       if (!module.ok() && !hasFailedTest(module)) results.failed.push(`${module.relativeModuleId} (outside its tests)`);
