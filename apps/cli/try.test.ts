@@ -1,9 +1,11 @@
 /** `byre try` and `byre apply` as people use them: real processes, real directories. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
+  closeSync,
   existsSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -30,6 +32,7 @@ import {
 } from '../../tests/cli/trials.ts';
 import { compareTrees } from '../../tests/host/compare-trees.ts';
 import { hostileNames, makeSampleTree } from '../../tests/host/sample-tree.ts';
+import { needsMount } from '../../tests/mount/mounted.ts';
 import { needs } from '../../tests/needs.ts';
 
 useTrials();
@@ -228,6 +231,26 @@ for (const { form, options, needed } of forms) {
           });
         expect(await Promise.all([run('sleep 0.5; echo 1 > one'), run('sleep 0.5; echo 2 > two')])).toEqual([0, 0]);
         expect(readdirSync(real(''))).toEqual(['a', 'one', 'two']);
+      });
+
+      test('a mount in the directory whose server is gone is passed over, with a word', needsMount, () => {
+        mkdirSync(real('gone'));
+        writeFileSync(real('a'), 'a');
+        const fuse = openSync('/dev/fuse', 'r+');
+        const mountOptions = 'fd=3,rootmode=40000,user_id=0,group_id=0';
+        try {
+          const args = ['-i', '-t', 'fuse', '-o', mountOptions, work, real('gone')];
+          expect(spawnSync('mount', args, { stdio: ['ignore', 'ignore', 'inherit', fuse] }).status).toBe(0);
+        } finally {
+          closeSync(fuse);
+        }
+        try {
+          const { status, stderr } = shell(...options, '--keep')('echo b > b');
+          expect({ status, stderr }).toMatchObject({ status: 0, stderr: expect.stringContaining('gone: ENOTCONN') });
+        } finally {
+          spawnSync('umount', ['-l', real('gone')]);
+        }
+        expect(readdirSync(real('')).sort()).toEqual(['a', 'b', 'gone']);
       });
 
       test('a pool in the directory is not part of it', async () => {

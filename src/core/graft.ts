@@ -6,12 +6,12 @@
 
 import { assert } from '../errors.ts';
 import { compareBytes } from './bytes.ts';
-import { forgetNear, locate } from './locate.ts';
+import { forgetNear, locate, near, pathFrames, pathSlots } from './locate.ts';
 import * as node from './node.ts';
 import { gather, writeGathered } from './node-write.ts';
 import { shareChildren } from './share.ts';
 import type { Root, Store } from './store.ts';
-import { enterRight, newNode, ownPath, pathFrames, shortest } from './tree.ts';
+import { enterRight, newNode, ownPath, shortest } from './tree.ts';
 
 /** Whether a cell is the first of its leaf. */
 export function beginsLeaf(store: Store, root: Root, key: Uint8Array): boolean {
@@ -78,9 +78,9 @@ export function graftLeaf(store: Store, root: Root, scion: Scion, prefix: Uint8A
 function makeWay(store: Store, root: Root, first: Uint8Array, last: Uint8Array): number {
   const depth = ownPath(store, root, first);
   const frame = pathFrames[depth];
-  const slot = node.searchLeaf(store, frame, first);
+  const slot = pathSlots[depth];
   const count = node.cellCount(store, frame);
-  assert(!node.found && slot > 0, 'a leaf is grafted where it cannot be');
+  assert(!near.found && slot > 0, 'a leaf is grafted where it cannot be');
   if (slot === count) return depth;
   const behind = node.keyOf(store, frame, slot);
   assert(compareBytes(last, behind) < 0, 'a leaf is grafted over other cells');

@@ -144,3 +144,25 @@ test('what one operation was near to is nothing to the next, by when its leaf ma
   }
   pool.closeSync();
 });
+
+test('an array that holds another key than when it was read is written under that one', () => {
+  const pool = openOnSync(memoryDevice(), { nodeBytes: 4096, commitEveryMs: 0 });
+  const main = pool.branchSync('main');
+  const { store, root } = main;
+  const key = new Uint8Array(2);
+  for (let n = 0; n < 600; n++) {
+    main.runSync(() => {
+      key.set([n >> 8, n & 255]);
+      get(store, root, key);
+      key[1]! ^= 128;
+      prepare(store, root, { puts: [key] });
+      put(store, root, key, key.slice());
+    });
+  }
+  main.runSync(() => {
+    for (let n = 0; n < 512; n++)
+      expect(get(store, root, Uint8Array.of(n >> 8, n & 255))).toEqual(Uint8Array.of(n >> 8, n & 255));
+  });
+  expect(pool.checkSync().problems).toEqual([]);
+  pool.closeSync();
+});

@@ -1,10 +1,19 @@
 /**
  * The way from a root to the leaf of a key, and a short cut to the leaf that the last descent came to.
- * Callers must not keep a place beyond their next call into core, and who changes the shape of a tree must say so here.
+ * Callers must not keep a place beyond their next call into core, nor change a key between preparing and writing it; and who changes the shape of a tree must say so here.
  */
 
 import * as node from './node.ts';
 import type { Root, Store } from './store.ts';
+
+const MAX_DEPTH = 32;
+
+/**
+ * The way of the last descent, root first: nodes, the slot taken in each, and in the leaf the slot of the key or where it belongs.
+ * One operation runs at a time, so one is enough for all stores.
+ */
+export const pathFrames = new Int32Array(MAX_DEPTH);
+export const pathSlots = new Int32Array(MAX_DEPTH);
 
 /**
  * The leaf that the last descent came to: keys that lie beyond its first and before the leaf's end need no descent of their own. It
@@ -20,13 +29,15 @@ export const near = {
   /** The node above, and the slot in it, of the separator that ends the leaf's keys; no frame if nothing does. */
   endFrame: -1,
   endSlot: 0,
+  /** The key whose slot the path ends with, itself and no copy, and whether it is there; undefined once the leaf may have changed. */
+  key: undefined as Uint8Array | undefined,
+  found: false,
 };
 
 /** `endFrame` and `endSlot` say what ends the leaf: see {@link near}. */
 export function setNear(
   store: Store,
   root: Root,
-  frame: number,
   depth: number,
   owned: boolean,
   endFrame: number,
@@ -37,23 +48,46 @@ export function setNear(
   near.root = root;
   near.changes = root.changes;
   near.attempt = store.attempts;
-  near.frame = frame;
+  near.frame = pathFrames[depth];
   near.depth = depth;
   near.owned = owned;
 }
 
-/** The slot of `key` in the near leaf, or where it belongs there; -1 if only a descent can tell. `node.found` says which. */
-export function searchNear(store: Store, root: Root, key: Uint8Array): number {
-  if (near.root !== root || near.changes !== root.changes || near.attempt !== store.attempts) return -1;
+function isNear(store: Store, root: Root): boolean {
+  return near.root === root && near.changes === root.changes && near.attempt === store.attempts;
+}
+
+/** Whether the path leads to `key` already: then no node of it need be searched again. For keys named in this operation's plan only. */
+export function isOnPath(store: Store, root: Root, key: Uint8Array): boolean {
+  return near.key === key && isNear(store, root);
+}
+
+/** Leads the path to `key` if that is in the near leaf, or belongs there. False if only a descent can tell. */
+export function searchNear(store: Store, root: Root, key: Uint8Array): boolean {
+  if (!isNear(store, root)) return false;
   const slot = node.searchLeaf(store, near.frame, key);
-  if (node.found || (slot > 0 && slot < node.cellCount(store, near.frame))) return slot;
-  return slot > 0 && isBeforeEnd(store, key) ? slot : -1;
+  const isWithin = node.found || (slot > 0 && slot < node.cellCount(store, near.frame));
+  if (!isWithin && (slot === 0 || !isBeforeEnd(store, key))) return false;
+  endPath(near.depth, slot, key);
+  return true;
+}
+
+/** Notes what {@link node.searchLeaf} said of the leaf at the path's end. */
+export function endPath(depth: number, slot: number, key: Uint8Array): void {
+  pathSlots[depth] = slot;
+  near.key = key;
+  near.found = node.found;
 }
 
 /** Whether a key that is beyond all of the near leaf's belongs there. */
 function isBeforeEnd(store: Store, key: Uint8Array): boolean {
   if (near.endFrame < 0) return true;
   return node.searchInternal(store, near.endFrame, key) < near.endSlot;
+}
+
+/** To be called before an operation names the keys that it writes: until then, the same array may have held other keys. */
+export function forgetKey(): void {
+  near.key = undefined;
 }
 
 /** To be called when the shape of a tree changes: what was near may not be so any more. */
@@ -75,26 +109,30 @@ const place: Place = { frame: -1, slot: 0, depth: 0 };
 export function locate(store: Store, root: Root, key: Uint8Array): Place {
   place.frame = -1;
   place.depth = 0;
+  if (root.page === 0) return place;
+  if (!searchNear(store, root, key)) descend(store, root, key);
+  if (near.found) place.frame = near.frame;
+  place.slot = pathSlots[near.depth];
+  place.depth = near.depth;
+  return place;
+}
+
+function descend(store: Store, root: Root, key: Uint8Array): void {
+  // A node may be missing on the way; then nothing is near.
+  forgetNear();
   let { page, low, high } = root;
-  if (page === 0) return place;
-  place.slot = searchNear(store, root, key);
-  if (place.slot >= 0) {
-    if (node.found) place.frame = near.frame;
-    place.depth = near.depth;
-    return place;
-  }
   let endFrame = -1;
   let endSlot = 0;
   for (let depth = 0; ; depth++) {
     const frame = store.node(page, low, high);
+    pathFrames[depth] = frame;
     if (node.level(store, frame) === 0) {
-      place.slot = node.searchLeaf(store, frame, key);
-      if (node.found) place.frame = frame;
-      place.depth = depth;
-      setNear(store, root, frame, depth, false, endFrame, endSlot);
-      return place;
+      endPath(depth, node.searchLeaf(store, frame, key), key);
+      setNear(store, root, depth, false, endFrame, endSlot);
+      return;
     }
     const slot = node.searchInternal(store, frame, key);
+    pathSlots[depth] = slot;
     if (slot + 1 < node.cellCount(store, frame)) {
       endFrame = frame;
       endSlot = slot + 1;

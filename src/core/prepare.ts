@@ -9,7 +9,7 @@ import { ByreError } from '../errors.ts';
 import { PAGE_BYTES } from './bytes.ts';
 import { CONTENT_PAGES, pageIndex, partialPages } from './content-layout.ts';
 import { Fault } from './fault.ts';
-import { locate, type Place } from './locate.ts';
+import { forgetKey, locate, type Place } from './locate.ts';
 import * as node from './node.ts';
 import type { Root, Store } from './store.ts';
 
@@ -32,6 +32,7 @@ export interface Plan {
 
 /** Readies an operation that writes to `root` alone. */
 export function prepare(store: Store, root: Root, plan: Plan): void {
+  forgetKey();
   let nodes = 0;
   let data = 0;
   for (const key of plan.puts ?? []) nodes += nodesToPut(placeToPut(store, root, key));

@@ -5,7 +5,19 @@
 
 import { assert, ByreError } from '../errors.ts';
 import { commonPrefixLength, compareBytes, readU32 } from './bytes.ts';
-import { forgetNear, locate, near, type Place, searchNear, setNear } from './locate.ts';
+import {
+  endPath,
+  forgetKey,
+  forgetNear,
+  isOnPath,
+  locate,
+  near,
+  type Place,
+  pathFrames,
+  pathSlots,
+  searchNear,
+  setNear,
+} from './locate.ts';
 import * as node from './node.ts';
 import { bytesOfGathered, evenCut, gather, gathered, gatheredKey, gatherRight, writeGathered } from './node-write.ts';
 import { eachExtent, own } from './share.ts';
@@ -15,11 +27,6 @@ import type { Root, Store } from './store.ts';
 const UNDERFULL_PART = 4;
 /** Two nodes merge only if the result leaves room to grow. */
 const MERGED_PART = 0.8;
-const MAX_DEPTH = 32;
-
-/** The path of the last descent, root first. One operation runs at a time, so one is enough for all stores. */
-export const pathFrames = new Int32Array(MAX_DEPTH);
-const pathSlots = new Int32Array(MAX_DEPTH);
 
 /** The inline value of `key` as a view that is valid until the next call into core; undefined if the key is absent. */
 export function borrow(store: Store, root: Root, key: Uint8Array): Uint8Array | undefined {
@@ -57,8 +64,8 @@ export function putCell(store: Store, root: Root, cell: node.Cell): void {
   if (root.page === 0) plant(store, root);
   const depth = ownPath(store, root, cell.key);
   const frame = pathFrames[depth];
-  const slot = node.searchLeaf(store, frame, cell.key);
-  if (node.found) {
+  const slot = pathSlots[depth];
+  if (near.found) {
     const kind = node.kindOf(store, frame, slot);
     if (kind === node.EXTENTS) releaseOld(store, node.cellValue(store, frame, slot), cell);
     if (kind === cell.kind && node.valueLength(store, frame, slot) === cell.value.length) {
@@ -74,10 +81,8 @@ export function putCell(store: Store, root: Root, cell: node.Cell): void {
 export function ownLeaf(store: Store, root: Root, key: Uint8Array): Place {
   assert(store.writing, 'a tree is written without prepare');
   const depth = ownPath(store, root, key);
-  const frame = pathFrames[depth];
-  const slot = node.searchLeaf(store, frame, key);
-  assert(node.found, 'a cell to own is absent');
-  return { frame, slot, depth };
+  assert(near.found, 'a cell to own is absent');
+  return { frame: pathFrames[depth], slot: pathSlots[depth], depth };
 }
 
 /** Takes a cell out and releases the pages it held; false if the key is absent. */
@@ -86,7 +91,7 @@ export function remove(store: Store, root: Root, key: Uint8Array): boolean {
   if (!has(store, root, key)) return false;
   const depth = ownPath(store, root, key);
   const frame = pathFrames[depth];
-  const slot = node.searchLeaf(store, frame, key);
+  const slot = pathSlots[depth];
   if (node.kindOf(store, frame, slot) === node.EXTENTS) {
     eachExtent(node.cellValue(store, frame, slot), (page) => store.releaseData(page));
   }
@@ -120,7 +125,7 @@ export function removeRangeStep(
     if (slot + 1 < node.cellCount(store, frame)) end = node.keyOf(store, frame, slot + 1);
   }
   const leaf = pathFrames[leafDepth];
-  const first = node.searchLeaf(store, leaf, from);
+  const first = pathSlots[leafDepth];
   const last = to === undefined ? node.cellCount(store, leaf) : node.searchLeaf(store, leaf, to);
   for (let slot = last - 1; slot >= first; slot--) {
     if (node.kindOf(store, leaf, slot) === node.EXTENTS) {
@@ -163,26 +168,34 @@ function plant(store: Store, root: Root): void {
   store.touchRoot(root);
 }
 
-/** Owns every node from the root to the leaf of `key`, leaves the way in the path and returns the leaf's depth. */
+/**
+ * Owns every node from the root to the leaf of `key`, whose cells the caller may then change. Leaves the way in the path, with the
+ * key's slot at its end and in `near.found` whether it is there, and returns the leaf's depth.
+ */
 export function ownPath(store: Store, root: Root, key: Uint8Array): number {
-  if (near.owned && searchNear(store, root, key) >= 0 && isPathOwned(store, root)) {
-    near.changes = ++root.changes;
-    return near.depth;
-  }
+  const isKnown = isOnPath(store, root, key) || (near.owned && searchNear(store, root, key));
+  if (isKnown && near.owned && isPathOwned(store, root)) near.changes = ++root.changes;
+  else ownDescent(store, root, key, isKnown);
+  forgetKey();
+  return near.depth;
+}
+
+/** `isKnown`: the path leads to the key already. */
+function ownDescent(store: Store, root: Root, key: Uint8Array, isKnown: boolean): void {
   let frame = own(store, root.page);
   root.page = store.nodes.pageOf[frame];
   store.touchRoot(root);
-  let depth = 0;
   let endFrame = -1;
   let endSlot = 0;
-  for (;;) {
-    assert(depth < MAX_DEPTH, 'a tree is deeper than it can be');
+  for (let depth = 0; ; depth++) {
+    assert(depth < pathFrames.length, 'a tree is deeper than it can be');
     pathFrames[depth] = frame;
     if (node.level(store, frame) === 0) {
-      setNear(store, root, frame, depth, true, endFrame, endSlot);
-      return depth;
+      if (!isKnown) endPath(depth, node.searchLeaf(store, frame, key), key);
+      setNear(store, root, depth, true, endFrame, endSlot);
+      return;
     }
-    const slot = node.searchInternal(store, frame, key);
+    const slot = isKnown ? pathSlots[depth] : node.searchInternal(store, frame, key);
     pathSlots[depth] = slot;
     if (slot + 1 < node.cellCount(store, frame)) {
       endFrame = frame;
@@ -191,7 +204,6 @@ export function ownPath(store: Store, root: Root, key: Uint8Array): number {
     const child = own(store, node.childPage(store, frame, slot));
     node.setChild(store, frame, slot, store.nodes.pageOf[child], 0, 0);
     frame = child;
-    depth++;
   }
 }
 

@@ -44,6 +44,13 @@ const entryErrors = new Set([
   'ENAMETOOLONG',
   'EINVAL',
   'EBUSY',
+  // What a mounted file system says whose server is gone, and a damaged one.
+  'ENOTCONN',
+  'ECONNABORTED',
+  'EHOSTDOWN',
+  'EREMOTEIO',
+  'ETIMEDOUT',
+  'EUCLEAN',
 ]);
 
 /** Runs what looks at one entry of the host. Undefined, and a note, if the entry is gone or the host refuses. */
