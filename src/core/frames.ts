@@ -11,8 +11,9 @@ const EVICTION_SAMPLE = 16;
 
 /** The first frames hold no page: copies stand there for the length of a call. */
 const ASIDE_FRAMES = 2;
-/** The arena begins with so many frames and doubles as they are used, so that small pools open fast. */
+/** The arena begins with so many frames and grows so many times as they are used, so that small pools open fast. */
 const FIRST_FRAMES = 64;
+const GROWTH = 4;
 
 export class Frames {
   readonly frameBytes: number;
@@ -203,7 +204,7 @@ export class Frames {
   private fresh(): number {
     const frame = this.neverUsed++;
     if ((frame + 1) * this.frameBytes > this.u8.length) {
-      const buffer = new ArrayBuffer(Math.min(this.end * this.frameBytes, this.u8.length * 2));
+      const buffer = new ArrayBuffer(Math.min(this.end * this.frameBytes, this.u8.length * GROWTH));
       const u8 = new Uint8Array(buffer);
       u8.set(this.u8);
       this.u8 = u8;

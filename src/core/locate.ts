@@ -29,9 +29,10 @@ export const near = {
   /** The node above, and the slot in it, of the separator that ends the leaf's keys; no frame if nothing does. */
   endFrame: -1,
   endSlot: 0,
-  /** The key whose slot the path ends with, itself and no copy, and whether it is there; undefined once the leaf may have changed. */
-  key: undefined as Uint8Array | undefined,
+  /** Whether the key is there whose slot the path ends with. */
   found: false,
+  /** That key, itself and no copy, if it is about to be written. */
+  key: undefined as Uint8Array | undefined,
 };
 
 /** `endFrame` and `endSlot` say what ends the leaf: see {@link near}. */
@@ -57,7 +58,7 @@ function isNear(store: Store, root: Root): boolean {
   return near.root === root && near.changes === root.changes && near.attempt === store.attempts;
 }
 
-/** Whether the path leads to `key` already: then no node of it need be searched again. For keys named in this operation's plan only. */
+/** Whether the path leads to `key` already, as was noted: then no node of it need be searched again. */
 export function isOnPath(store: Store, root: Root, key: Uint8Array): boolean {
   return near.key === key && isNear(store, root);
 }
@@ -65,27 +66,30 @@ export function isOnPath(store: Store, root: Root, key: Uint8Array): boolean {
 /** Leads the path to `key` if that is in the near leaf, or belongs there. False if only a descent can tell. */
 export function searchNear(store: Store, root: Root, key: Uint8Array): boolean {
   if (!isNear(store, root)) return false;
+  // First, since sorted keys come so.
+  if (node.isBehind(store, near.frame, key)) {
+    if (near.endFrame >= 0 && !node.isBefore(store, near.endFrame, near.endSlot, key)) return false;
+    endPath(near.depth, node.cellCount(store, near.frame), false);
+    return true;
+  }
   const slot = node.searchLeaf(store, near.frame, key);
-  const isWithin = node.found || (slot > 0 && slot < node.cellCount(store, near.frame));
-  if (!isWithin && (slot === 0 || !isBeforeEnd(store, key))) return false;
-  endPath(near.depth, slot, key);
+  if (slot === 0 && !node.found) return false;
+  endPath(near.depth, slot, node.found);
   return true;
 }
 
-/** Notes what {@link node.searchLeaf} said of the leaf at the path's end. */
-export function endPath(depth: number, slot: number, key: Uint8Array): void {
+/** Notes where in the leaf at the path's end the key is, or belongs. */
+export function endPath(depth: number, slot: number, found: boolean): void {
   pathSlots[depth] = slot;
+  near.found = found;
+}
+
+/** Notes that `key`, which was just located, will be written: until then its bytes must stay as they are. */
+export function noteKey(key: Uint8Array): void {
   near.key = key;
-  near.found = node.found;
 }
 
-/** Whether a key that is beyond all of the near leaf's belongs there. */
-function isBeforeEnd(store: Store, key: Uint8Array): boolean {
-  if (near.endFrame < 0) return true;
-  return node.searchInternal(store, near.endFrame, key) < near.endSlot;
-}
-
-/** To be called before an operation names the keys that it writes: until then, the same array may have held other keys. */
+/** To be called before a plan names keys, and when the noted one is written: after that the same array may hold another key. */
 export function forgetKey(): void {
   near.key = undefined;
 }
@@ -109,27 +113,28 @@ const place: Place = { frame: -1, slot: 0, depth: 0 };
 export function locate(store: Store, root: Root, key: Uint8Array): Place {
   place.frame = -1;
   place.depth = 0;
-  if (root.page === 0) return place;
-  if (!searchNear(store, root, key)) descend(store, root, key);
-  if (near.found) place.frame = near.frame;
-  place.slot = pathSlots[near.depth];
-  place.depth = near.depth;
-  return place;
-}
-
-function descend(store: Store, root: Root, key: Uint8Array): void {
+  let { page, low, high } = root;
+  if (page === 0) return place;
+  if (searchNear(store, root, key)) {
+    if (near.found) place.frame = near.frame;
+    place.slot = pathSlots[near.depth];
+    place.depth = near.depth;
+    return place;
+  }
   // A node may be missing on the way; then nothing is near.
   forgetNear();
-  let { page, low, high } = root;
   let endFrame = -1;
   let endSlot = 0;
   for (let depth = 0; ; depth++) {
     const frame = store.node(page, low, high);
     pathFrames[depth] = frame;
     if (node.level(store, frame) === 0) {
-      endPath(depth, node.searchLeaf(store, frame, key), key);
+      place.slot = node.searchLeaf(store, frame, key);
+      if (node.found) place.frame = frame;
+      place.depth = depth;
+      endPath(depth, place.slot, node.found);
       setNear(store, root, depth, false, endFrame, endSlot);
-      return;
+      return place;
     }
     const slot = node.searchInternal(store, frame, key);
     pathSlots[depth] = slot;

@@ -93,8 +93,7 @@ function prefixOf(store: Store, from: number, to: number): number {
 }
 
 /** Bytes of a node that holds the cells `[from, to)`, header left out. */
-export function bytesOfGathered(store: Store, from: number, to: number): number {
-  const prefix = prefixOf(store, from, to);
+export function bytesOfGathered(store: Store, from: number, to: number, prefix = prefixOf(store, from, to)): number {
   let bytes = leaf ? prefix : (prefix + 3) & ~3;
   for (let index = from; index < to; index++) bytes += bytesOf(store, index, prefix, !leaf && index === from);
   return bytes;
@@ -119,12 +118,21 @@ export function evenCut(store: Store): number {
   return best;
 }
 
-/** Writes the gathered cells `[from, to)` as a whole node. Returns false, with nothing changed, if they do not fit. */
-export function writeGathered(store: Store, frame: number, from: number, to: number): boolean {
-  if (node.HEADER_BYTES + bytesOfGathered(store, from, to) > store.nodeBytes) return false;
+/**
+ * Writes the gathered cells `[from, to)` as a whole node. Returns false, with nothing changed, if they do not fit. The prefix is no
+ * longer than `longestPrefix`: keys to come that share only so much need not have the node written anew.
+ */
+export function writeGathered(
+  store: Store,
+  frame: number,
+  from: number,
+  to: number,
+  longestPrefix = Number.POSITIVE_INFINITY,
+): boolean {
+  const prefix = Math.min(prefixOf(store, from, to), longestPrefix);
+  if (node.HEADER_BYTES + bytesOfGathered(store, from, to, prefix) > store.nodeBytes) return false;
   const base = frame * store.nodeBytes;
   const { u8 } = store.nodes;
-  const prefix = prefixOf(store, from, to);
   const prefixKey = prefix === 0 ? undefined : gatheredKey(store, to - 1);
   u8.fill(0, base + 16, base + store.nodeBytes);
   writeU16(u8, base + 16, leaf ? prefix : (prefix + 3) & ~3);

@@ -133,6 +133,27 @@ export function searchInternal(store: Store, frame: number, key: Uint8Array): nu
   return low - 1;
 }
 
+/** Whether a leaf has cells and `key` sorts behind all of them. */
+export function isBehind(store: Store, frame: number, key: Uint8Array): boolean {
+  const count = cellCount(store, frame);
+  return count > 0 && compareCell(store, frame, count - 1, 2, key) < 0;
+}
+
+/** Whether `key` sorts before the separator at `slot` of an internal node. */
+export function isBefore(store: Store, frame: number, slot: number, key: Uint8Array): boolean {
+  return compareCell(store, frame, slot, REF_BYTES, key) > 0;
+}
+
+/** Compares a cell's key, which follows so many bytes of the cell, with `key`. */
+function compareCell(store: Store, frame: number, slot: number, before: number, key: Uint8Array): number {
+  const { u8 } = store.nodes;
+  const prefix = prefixLength(store, frame);
+  const order = comparePrefix(u8, (frame + 1) * store.nodeBytes - prefix, prefix, key);
+  if (order !== 0) return -order;
+  const at = cellAt(store, frame, slot) + before;
+  return compareRange(u8, at, at + suffixLength(store, frame, slot), key, prefix, key.length);
+}
+
 /** Compares a key's beginning with a prefix at `at`: negative if the key sorts before all keys that bear the prefix. */
 function comparePrefix(u8: Uint8Array, at: number, length: number, key: Uint8Array): number {
   const shared = length < key.length ? length : key.length;

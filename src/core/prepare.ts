@@ -9,7 +9,7 @@ import { ByreError } from '../errors.ts';
 import { PAGE_BYTES } from './bytes.ts';
 import { CONTENT_PAGES, pageIndex, partialPages } from './content-layout.ts';
 import { Fault } from './fault.ts';
-import { forgetKey, locate, type Place } from './locate.ts';
+import { forgetKey, locate, noteKey, type Place } from './locate.ts';
 import * as node from './node.ts';
 import type { Root, Store } from './store.ts';
 
@@ -58,7 +58,9 @@ function placeToPut(store: Store, root: Root, key: Uint8Array): Place {
   if (key.length === 0 || key.length > store.maxKeyBytes) {
     throw new ByreError('BAD_KEY', `a key has 1 to ${store.maxKeyBytes} bytes`, { details: { bytes: key.length } });
   }
-  return locate(store, root, key);
+  const place = locate(store, root, key);
+  noteKey(key);
+  return place;
 }
 
 /** How many nodes a put may need: each of the path copied and split, and a new root. */

@@ -12,6 +12,7 @@ import {
   isOnPath,
   locate,
   near,
+  noteKey,
   type Place,
   pathFrames,
   pathSlots,
@@ -89,6 +90,7 @@ export function ownLeaf(store: Store, root: Root, key: Uint8Array): Place {
 export function remove(store: Store, root: Root, key: Uint8Array): boolean {
   assert(store.writing, 'a tree is written without prepare');
   if (!has(store, root, key)) return false;
+  noteKey(key);
   const depth = ownPath(store, root, key);
   const frame = pathFrames[depth];
   const slot = pathSlots[depth];
@@ -191,7 +193,7 @@ function ownDescent(store: Store, root: Root, key: Uint8Array, isKnown: boolean)
     assert(depth < pathFrames.length, 'a tree is deeper than it can be');
     pathFrames[depth] = frame;
     if (node.level(store, frame) === 0) {
-      if (!isKnown) endPath(depth, node.searchLeaf(store, frame, key), key);
+      if (!isKnown) endPath(depth, node.searchLeaf(store, frame, key), node.found);
       setNear(store, root, depth, true, endFrame, endSlot);
       return;
     }
@@ -248,11 +250,13 @@ function insert(store: Store, root: Root, depth: number, slot: number, cell: nod
 function append(store: Store, root: Root, depth: number, cell: node.Cell): void {
   const frame = pathFrames[depth];
   const nodeLevel = node.level(store, frame);
-  const separator =
-    nodeLevel !== 0 ? cell.key : shortest(node.keyOf(store, frame, node.cellCount(store, frame) - 1), cell.key);
+  const isLeaf = nodeLevel === 0;
+  const separator = isLeaf ? shortest(node.keyOf(store, frame, node.cellCount(store, frame) - 1), cell.key) : cell.key;
+  // What comes next in a sorted load shares about as much with this key as all of the full leaf do.
+  const prefix = isLeaf ? commonPrefixLength(node.keyOf(store, frame, 0), cell.key) : 0;
   const right = newNode(store, nodeLevel);
-  gather(store, right, nodeLevel === 0 ? cell : { ...cell, key: new Uint8Array(0) }, 0);
-  assert(writeGathered(store, right, 0, 1), 'a cell does not fit a node of its own');
+  gather(store, right, isLeaf ? cell : { ...cell, key: new Uint8Array(0) }, 0);
+  assert(writeGathered(store, right, 0, 1, prefix), 'a cell does not fit a node of its own');
   enterRight(store, root, depth, separator, right);
 }
 
