@@ -15,7 +15,11 @@ import { get, has, put, remove } from './tree.ts';
 const KEYS = 2400;
 const filler = new Array<number>(300).fill(9);
 /** Long, and alike but for their ends in groups of eight, so that nodes of all levels hold few. */
-const keyOf = (n: number) => Uint8Array.of(1, n >>> 11, (n >>> 3) & 255, ...filler, n & 7);
+const longKeys = Array.from({ length: 2 * KEYS }, (_, n) =>
+  Uint8Array.of(1, n >>> 11, (n >>> 3) & 255, ...filler, n & 7),
+);
+/** The same array each time: a key that is prepared is known again when it is written. */
+const keyOf = (n: number) => longKeys[n]!;
 const filled = (n: number, bytes: number) => new Uint8Array(bytes).fill(n);
 
 type Action =
@@ -162,6 +166,30 @@ test('an array that holds another key than when it was read is written under tha
   main.runSync(() => {
     for (let n = 0; n < 512; n++)
       expect(get(store, root, Uint8Array.of(n >> 8, n & 255))).toEqual(Uint8Array.of(n >> 8, n & 255));
+  });
+  expect(pool.checkSync().problems).toEqual([]);
+  pool.closeSync();
+});
+
+test('what is read between preparing and writing a key does not lead the write astray', () => {
+  const pool = openOnSync(memoryDevice(), { nodeBytes: 4096, commitEveryMs: 0 });
+  const main = pool.branchSync('main');
+  const { store, root } = main;
+  const keys = Array.from({ length: 600 }, (_, n) => Uint8Array.of(n >> 8, n & 255));
+  for (const [n, key] of keys.entries()) {
+    main.runSync(() => {
+      prepare(store, root, { puts: [key] });
+      get(store, root, keys[(n * 7) % 600]!);
+      put(store, root, key, key);
+    });
+  }
+  main.runSync(() => {
+    for (const key of keys) expect(get(store, root, key)).toEqual(key);
+    for (const [n, key] of keys.entries()) {
+      prepare(store, root, { removes: [key] });
+      get(store, root, keys[(n * 7) % 600]!);
+      expect(remove(store, root, key)).toBe(true);
+    }
   });
   expect(pool.checkSync().problems).toEqual([]);
   pool.closeSync();

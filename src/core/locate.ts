@@ -78,10 +78,11 @@ export function searchNear(store: Store, root: Root, key: Uint8Array): boolean {
   return true;
 }
 
-/** Notes where in the leaf at the path's end the key is, or belongs. */
+/** Notes where in the leaf at the path's end a key is, or belongs: no longer the key that was noted. */
 export function endPath(depth: number, slot: number, found: boolean): void {
   pathSlots[depth] = slot;
   near.found = found;
+  near.key = undefined;
 }
 
 /** Notes that `key`, which was just located, will be written: until then its bytes must stay as they are. */
