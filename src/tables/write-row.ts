@@ -30,6 +30,12 @@ export function* writeRow<Value>(
   }
 }
 
+/** The key as it is encoded, and as the tree has it, to be kept. */
+function keysOf<Value>({ layout }: Schema<Value>, key: Key) {
+  const primary = encodeKey(key, layout.maxKeyBytes);
+  return { primary, rowKey: layout.rowKeyOf(primary).slice() };
+}
+
 /** A row of a table with indexes: its entries are worked out between two operations, and the second makes sure of the first. */
 function* writeIndexed<Value>(
   target: Target,
@@ -38,9 +44,8 @@ function* writeIndexed<Value>(
   value: Uint8Array | undefined,
   condition: Condition,
 ): Job<Outcome> {
-  const { layout, codec } = schema;
-  const primary = encodeKey(key, layout.maxKeyBytes);
-  const rowKey = layout.rowKeyOf(primary).slice();
+  const { codec } = schema;
+  const { primary, rowKey } = keysOf(schema, key);
   if (value !== undefined && isLong(value)) return 'long';
   for (;;) {
     const old = yield* step(() => {
@@ -68,9 +73,8 @@ function* writeLong<Value>(
   value: Uint8Array | undefined,
   condition: Condition,
 ): Job<boolean> {
-  const { layout, codec } = schema;
-  const primary = encodeKey(key, layout.maxKeyBytes);
-  const rowKey = layout.rowKeyOf(primary).slice();
+  const { codec } = schema;
+  const { primary, rowKey } = keysOf(schema, key);
   let written: LongValue | undefined;
   return yield* target.atomically(function* (inner, last) {
     const { store } = inner;

@@ -3,11 +3,14 @@
  * at the end. Callers must not use them where a step, a fault or an error of one operation is what is tested.
  */
 import { expect } from 'vitest';
-import { getAttributes } from '../../src/files/ops/attributes.ts';
+import { type AttributeChanges, getAttributes, setAttributes } from '../../src/files/ops/attributes.ts';
 import { read, write } from '../../src/files/ops/content.ts';
 import { create, type NewInode } from '../../src/files/ops/create.ts';
-import { lookup, readDirectory } from '../../src/files/ops/directory.ts';
+import { lookup, pathsOf, readDirectory } from '../../src/files/ops/directory.ts';
+import { punchHole } from '../../src/files/ops/holes.ts';
 import { ROOT_INODE } from '../../src/files/ops/keys.ts';
+import { type RenameOptions, rename } from '../../src/files/ops/rename.ts';
+import { orphans, type Unlinked, unlink } from '../../src/files/ops/unlink.ts';
 import { Verification } from '../../src/files/ops/verify.ts';
 import { type BareView, bytesOf, textOf } from './bare-view.ts';
 
@@ -62,6 +65,48 @@ export function readAll(view: BareView, inode: number): Uint8Array {
   }
   return bytes;
 }
+
+/** Sets attributes in as many steps as it takes, and returns how many these were. */
+export function setAll(view: BareView, inode: number, changes: AttributeChanges): number {
+  let steps = 1;
+  while (!view.run(() => setAttributes(view, inode, changes))) {
+    expectSound(view);
+    steps++;
+  }
+  return steps;
+}
+
+export function punchAll(view: BareView, inode: number, from: number, to: number): void {
+  for (let at = from; at < to; ) {
+    const start = at;
+    at = view.run(() => punchHole(view, inode, start, to));
+    expect(at).toBeGreaterThan(start);
+    expectSound(view);
+  }
+}
+
+export function unlinkPath(view: BareView, path: string, release = false): Unlinked {
+  const { parent, name } = placeOf(view, path);
+  return view.run(() => unlink(view, parent, name, { release }));
+}
+
+export function renamePath(view: BareView, from: string, to: string, options?: RenameOptions) {
+  const [a, b] = [placeOf(view, from), placeOf(view, to)];
+  return view.run(() => rename(view, a.parent, a.name, b.parent, b.name, options));
+}
+
+/** What a rename throws, by its code. */
+export function renameCode(view: BareView, from: string, to: string, options?: RenameOptions): string | undefined {
+  const [a, b] = [placeOf(view, from), placeOf(view, to)];
+  return codeOf(view, () => rename(view, a.parent, a.name, b.parent, b.name, options));
+}
+
+/** Every path of an inode, without the slash at the beginning. */
+export function pathsTo(view: BareView, inode: number): string[] {
+  return view.run(() => pathsOf(view, inode)).map((chain) => chain.map(textOf).join('/'));
+}
+
+export const allOrphans = (view: BareView) => view.run(() => orphans(view, 0, 100));
 
 export function namesIn(view: BareView, path: string): string[] {
   const inode = find(view, path);

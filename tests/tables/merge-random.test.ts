@@ -2,12 +2,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Key, memoryDevice, openPoolSync, type Pool, type Table } from '../../src/index.ts';
-
-interface Person {
-  name?: string;
-  city?: string;
-  email?: string;
-}
+import { type Act, actsOn, type Person } from './acts.ts';
 
 const indexes = { byCity: { on: 'city' }, byEmail: { on: 'email', unique: true } };
 const RUNS = Number(process.env.BYRE_RUNS ?? 200);
@@ -23,45 +18,14 @@ afterEach(() => {
   pool.closeSync();
 });
 
-const key = fc.nat({ max: 6 });
-const person = fc.record({ city: fc.constantFrom('a', 'b'), name: fc.constantFrom('p', 'q') }, { requiredKeys: [] });
-const index = fc.constantFrom('x', 'y');
-type Act = (table: Table<Person>) => unknown;
-const act: fc.Arbitrary<Act> = fc.oneof(
-  {
-    weight: 8,
-    arbitrary: fc.tuple(key, person).map(
-      ([one, to]): Act =>
-        (table) =>
-          table.putSync(one, to),
-    ),
-  },
-  {
-    weight: 3,
-    arbitrary: key.map(
-      (one): Act =>
-        (table) =>
-          table.deleteSync(one),
-    ),
-  },
-  { weight: 1, arbitrary: fc.constant<Act>((table) => table.clearSync()) },
-  { weight: 1, arbitrary: fc.constant<Act>((table) => table.dropSync()) },
-  {
-    weight: 3,
-    arbitrary: fc.tuple(index, fc.constantFrom('city', 'name'), fc.boolean()).map(
-      ([name, on, unique]): Act =>
-        (table) =>
-          table.createIndexSync(name, { on, unique }),
-    ),
-  },
-  {
-    weight: 1,
-    arbitrary: index.map(
-      (name): Act =>
-        (table) =>
-          table.dropIndexSync(name),
-    ),
-  },
+const acts = actsOn(6);
+const act = fc.oneof(
+  { weight: 8, arbitrary: acts.put },
+  { weight: 3, arbitrary: acts.remove },
+  { weight: 1, arbitrary: acts.clear },
+  { weight: 1, arbitrary: acts.drop },
+  { weight: 3, arbitrary: acts.createIndex },
+  { weight: 1, arbitrary: acts.dropIndex },
 );
 const work = fc.array(act, { maxLength: 10 });
 

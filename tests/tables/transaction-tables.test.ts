@@ -1,74 +1,19 @@
 /** Transactions beside others that write rows, make and drop indexes, empty and drop the table: every index fits its rows in the end. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { memoryDevice, openPoolSync, type Table, type Transaction } from '../../src/index.ts';
+import { memoryDevice, openPoolSync, type Transaction } from '../../src/index.ts';
+import { actsOn, type Person } from './acts.ts';
 
-interface Person {
-  readonly city?: string;
-  readonly name?: string;
-}
-
-type Act = (table: Table<Person>) => unknown;
-
-const key = fc.nat({ max: 8 });
-const person = fc.record(
-  { city: fc.constantFrom('a', 'b'), name: fc.constantFrom('p', 'q', 'r') },
-  { requiredKeys: [] },
-);
-const index = fc.constantFrom('x', 'y');
-const row = fc.tuple(key, person).map(([one, value]) => ({ type: 'put' as const, key: one, value }));
-const removal = key.map((one) => ({ type: 'delete' as const, key: one }));
-const act: fc.Arbitrary<Act> = fc.oneof(
-  {
-    weight: 8,
-    arbitrary: fc.tuple(key, person).map(
-      ([one, to]): Act =>
-        (table) =>
-          table.putSync(one, to),
-    ),
-  },
-  {
-    weight: 3,
-    arbitrary: key.map(
-      (one): Act =>
-        (table) =>
-          table.deleteSync(one),
-    ),
-  },
-  {
-    weight: 2,
-    arbitrary: key.map(
-      (one): Act =>
-        (table) =>
-          table.deleteRangeSync({ gte: one, limit: 2 }),
-    ),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.array(fc.oneof(row, removal), { maxLength: 30 }).map(
-      (all): Act =>
-        (table) =>
-          table.batchSync(all),
-    ),
-  },
-  { weight: 1, arbitrary: fc.constant<Act>((table) => table.clearSync()) },
-  { weight: 1, arbitrary: fc.constant<Act>((table) => table.dropSync()) },
-  {
-    weight: 2,
-    arbitrary: fc.tuple(index, fc.constantFrom('city', 'name'), fc.boolean()).map(
-      ([name, on, unique]): Act =>
-        (table) =>
-          table.createIndexSync(name, { on, unique }),
-    ),
-  },
-  {
-    weight: 1,
-    arbitrary: index.map(
-      (name): Act =>
-        (table) =>
-          table.dropIndexSync(name),
-    ),
-  },
+const acts = actsOn(8);
+const act = fc.oneof(
+  { weight: 8, arbitrary: acts.put },
+  { weight: 3, arbitrary: acts.remove },
+  { weight: 2, arbitrary: acts.removeRange },
+  { weight: 2, arbitrary: acts.batch },
+  { weight: 1, arbitrary: acts.clear },
+  { weight: 1, arbitrary: acts.drop },
+  { weight: 2, arbitrary: acts.createIndex },
+  { weight: 1, arbitrary: acts.dropIndex },
 );
 /** Who acts: nobody's transaction, or one of two. */
 const step = fc.record({ who: fc.nat({ max: 2 }), act, ends: fc.nat({ max: 3 }) });

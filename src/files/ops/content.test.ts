@@ -8,7 +8,9 @@ import {
   make,
   makeDirectory,
   noise,
+  punchAll,
   readAll,
+  setAll,
   writeAll,
 } from '../../../tests/files/tree.ts';
 import { type AttributeChanges, getAttributes, setAttributes } from './attributes.ts';
@@ -29,22 +31,6 @@ afterEach(() => {
 });
 
 const attributes = (inode: number) => view.run(() => getAttributes(view, inode));
-const setAll = (inode: number, changes: AttributeChanges) => {
-  let steps = 1;
-  while (!view.run(() => setAttributes(view, inode, changes))) {
-    expectSound(view);
-    steps++;
-  }
-  return steps;
-};
-const punchAll = (inode: number, from: number, to: number) => {
-  for (let at = from; at < to; ) {
-    const start = at;
-    at = view.run(() => punchHole(view, inode, start, to));
-    expect(at).toBeGreaterThan(start);
-    expectSound(view);
-  }
-};
 
 describe('reading and writing', () => {
   test('keep small files inline and larger ones in pages', () => {
@@ -104,7 +90,7 @@ describe('reading and writing', () => {
     expect(attributes(inode)).toMatchObject({ size: MAX_FILE_BYTES, pages: 1 });
     expect(codeOf(view, () => setAttributes(view, inode, { size: MAX_FILE_BYTES + 1 }))).toBe('EFBIG');
     expect(view.run(() => seekData(view, inode, 0))).toBe(MAX_FILE_BYTES - PAGE);
-    setAll(inode, { size: 0 });
+    setAll(view, inode, { size: 0 });
     expect(attributes(inode)).toMatchObject({ size: 0, pages: 0 });
   });
 
@@ -132,15 +118,15 @@ describe('attributes', () => {
     const inode = make(view, '/f', { mode: 0o6755 });
     const now = view.tick();
     const then = { seconds: -5, nanoseconds: 999_999_999 };
-    setAll(inode, { uid: 1000, gid: 1001 });
+    setAll(view, inode, { uid: 1000, gid: 1001 });
     expect(attributes(inode)).toMatchObject({ uid: 1000, gid: 1001, mode: 0o6755, changeTime: now });
-    setAll(inode, { uid: 1, clearPrivileges: true });
+    setAll(view, inode, { uid: 1, clearPrivileges: true });
     expect(attributes(inode)).toMatchObject({ uid: 1, mode: 0o755 });
-    setAll(inode, { accessTime: then, modifyTime: then });
+    setAll(view, inode, { accessTime: then, modifyTime: then });
     expect(attributes(inode)).toMatchObject({ accessTime: then, modifyTime: then, changeTime: now });
-    setAll(inode, { changeTime: then, birthTime: then });
+    setAll(view, inode, { changeTime: then, birthTime: then });
     expect(attributes(inode)).toMatchObject({ changeTime: then, birthTime: then });
-    setAll(inode, { size: 10, modifyTime: then });
+    setAll(view, inode, { size: 10, modifyTime: then });
     expect(attributes(inode)).toMatchObject({ size: 10, modifyTime: then });
   });
 
@@ -159,15 +145,15 @@ describe('size', () => {
   test('grows by a hole and shrinks for good', () => {
     const inode = make(view, '/f', { content: noise(3000) });
     const now = view.tick();
-    setAll(inode, { size: 100_000 });
+    setAll(view, inode, { size: 100_000 });
     expect(attributes(inode)).toMatchObject({ size: 100_000, pages: 1, modifyTime: now, changeTime: now });
-    setAll(inode, { size: 10 });
-    setAll(inode, { size: 3000 });
+    setAll(view, inode, { size: 10 });
+    setAll(view, inode, { size: 3000 });
     expectBytes(
       readAll(view, inode),
       Uint8Array.from({ length: 3000 }, (_, at) => (at < 10 ? noise(3000)[at] : 0)),
     );
-    setAll(inode, { size: 0 });
+    setAll(view, inode, { size: 0 });
     expect(attributes(inode)).toMatchObject({ size: 0, pages: 0 });
   });
 
@@ -176,7 +162,7 @@ describe('size', () => {
     const bytes = noise(20 * CHUNK + 77);
     writeAll(view, inode, 0, bytes);
     expect(attributes(inode).pages).toBe(20 * 128 + 1);
-    const steps = setAll(inode, { size: CHUNK + 5000, mode: 0o600 });
+    const steps = setAll(view, inode, { size: CHUNK + 5000, mode: 0o600 });
     expect(steps).toBeGreaterThan(2);
     expect(attributes(inode)).toMatchObject({ size: CHUNK + 5000, pages: 130, mode: 0o600 });
     expectBytes(readAll(view, inode), bytes.subarray(0, CHUNK + 5000));
@@ -189,7 +175,7 @@ describe('size', () => {
   test('of a sparse file shrinks in few steps', () => {
     const inode = make(view, '/f');
     for (let at = 0; at < 12; at++) writeAll(view, inode, at * 2 ** 40, bytesOf('x'));
-    expect(setAll(inode, { size: 2 ** 40 })).toBe(2);
+    expect(setAll(view, inode, { size: 2 ** 40 })).toBe(2);
     expect(attributes(inode)).toMatchObject({ size: 2 ** 40, pages: 1 });
   });
 });
@@ -200,7 +186,7 @@ describe('holes', () => {
     const bytes = noise(20 * CHUNK);
     writeAll(view, inode, 0, bytes);
     const now = view.tick();
-    punchAll(inode, 100, 18 * CHUNK + 9000);
+    punchAll(view, inode, 100, 18 * CHUNK + 9000);
     bytes.fill(0, 100, 18 * CHUNK + 9000);
     expectBytes(readAll(view, inode), bytes);
     expect(attributes(inode)).toMatchObject({
@@ -209,7 +195,7 @@ describe('holes', () => {
       modifyTime: now,
       changeTime: now,
     });
-    punchAll(inode, 0, 100 * CHUNK);
+    punchAll(view, inode, 0, 100 * CHUNK);
     expect(attributes(inode)).toMatchObject({ size: 20 * CHUNK, pages: 0 });
     expect(codeOf(view, () => seekData(view, inode, 0))).toBe('ENXIO');
     expect(view.run(() => seekHole(view, inode, 5))).toBe(5);
@@ -217,9 +203,9 @@ describe('holes', () => {
 
   test('within one page, and of inline content, are zeros', () => {
     const inode = make(view, '/f', { content: noise(5000) });
-    punchAll(inode, 10, 20);
+    punchAll(view, inode, 10, 20);
     const small = make(view, '/g', { content: noise(50) });
-    punchAll(small, 10, 4096);
+    punchAll(view, small, 10, 4096);
     expectBytes(readAll(view, inode).subarray(8, 22), noise(5000).fill(0, 10, 20).subarray(8, 22));
     expectBytes(readAll(view, small), noise(50).fill(0, 10));
     expect(attributes(inode).pages).toBe(2);
@@ -260,7 +246,7 @@ describe('holes', () => {
     const inode = make(view, '/f');
     const put = (page: number) => writeAll(view, inode, page * PAGE, noise(PAGE));
     for (const page of [2, 3, 127, 128, 129, 1280]) put(page);
-    setAll(inode, { size: 2000 * PAGE + 5 });
+    setAll(view, inode, { size: 2000 * PAGE + 5 });
     const data = (at: number) => view.run(() => seekData(view, inode, at));
     const hole = (at: number) => view.run(() => seekHole(view, inode, at));
     expect(data(0)).toBe(2 * PAGE);
@@ -282,7 +268,7 @@ describe('holes', () => {
     const small = make(view, '/small', { content: bytesOf('abc') });
     expect(view.run(() => seekHole(view, small, 0))).toBe(3);
     expect(view.run(() => seekData(view, small, 1))).toBe(1);
-    setAll(small, { size: 5000 });
+    setAll(view, small, { size: 5000 });
     expect(view.run(() => seekHole(view, small, 0))).toBe(3);
     expect(codeOf(view, () => seekData(view, small, 4))).toBe('ENXIO');
   });

@@ -8,13 +8,14 @@ import {
   make,
   makeDirectory,
   noise,
+  punchAll,
   readAll,
+  setAll,
   writeAll,
 } from '../../../tests/files/tree.ts';
-import { type AttributeChanges, getAttributes, setAttributes } from './attributes.ts';
+import { getAttributes } from './attributes.ts';
 import { read, write } from './content.ts';
 import { copyRange } from './copy.ts';
-import { punchHole } from './holes.ts';
 import { CONTENT_BYTES, MAX_FILE_BYTES, ROOT_INODE } from './keys.ts';
 import { unlink } from './unlink.ts';
 import { getXattr, listXattrs, removeXattr, setXattr } from './xattrs.ts';
@@ -30,22 +31,6 @@ afterEach(() => {
 });
 
 const attributes = (inode: number) => view.run(() => getAttributes(view, inode));
-const setAll = (inode: number, changes: AttributeChanges) => {
-  let steps = 1;
-  while (!view.run(() => setAttributes(view, inode, changes))) {
-    expectSound(view);
-    steps++;
-  }
-  return steps;
-};
-const punchAll = (inode: number, from: number, to: number) => {
-  for (let at = from; at < to; ) {
-    const start = at;
-    at = view.run(() => punchHole(view, inode, start, to));
-    expect(at).toBeGreaterThan(start);
-    expectSound(view);
-  }
-};
 const copyAll = (from: number, fromOffset: number, to: number, toOffset: number, bytes: number) => {
   let done = 0;
   let steps = 0;
@@ -151,7 +136,7 @@ describe('copyRange', () => {
     };
     const files = Array.from({ length: 6 }, (_, index) => {
       const inode = make(view, `/file${index}`);
-      setAll(inode, { size: chunks * CHUNK });
+      setAll(view, inode, { size: chunks * CHUNK });
       return { inode, has: new Map<number, number>() };
     });
     for (let step = 0; step < 120; step++) {
@@ -188,7 +173,7 @@ describe('copyRange', () => {
   test('keeps holes, however large', () => {
     const from = make(view, '/from');
     writeAll(view, from, 2 ** 40, noise(5000));
-    setAll(from, { size: 2 ** 41 });
+    setAll(view, from, { size: 2 ** 41 });
     const to = make(view, '/to', { content: noise(20_000, 3) });
     const { done, steps } = copyAll(from, 0, to, 0, 2 ** 42);
     expect(done).toBe(2 ** 41);
@@ -320,9 +305,9 @@ describe('a full pool', () => {
     expect(attributes(inode).size).toBe(at);
     expectSound(view);
     expect(codeOf(view, () => write(view, other, 0, zeros64))).toBe('ENOSPC');
-    punchAll(inode, 100, 200);
-    punchAll(inode, 300, at - 5000);
+    punchAll(view, inode, 100, 200);
+    punchAll(view, inode, 300, at - 5000);
     writeAll(view, other, 0, zeros64);
-    setAll(inode, { size: 10 });
+    setAll(view, inode, { size: 10 });
   });
 });

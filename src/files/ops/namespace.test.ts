@@ -2,14 +2,17 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type BareView, bareView, bytesOf, textOf } from '../../../tests/files/bare-view.ts';
 import {
+  allOrphans,
   codeOf,
   expectSound,
   find,
   make,
   makeDirectory,
   namesIn,
-  placeOf,
+  pathsTo,
   readAll,
+  renameCode,
+  unlinkPath,
   writeAll,
 } from '../../../tests/files/tree.ts';
 import { getAttributes, setAttributes } from './attributes.ts';
@@ -18,8 +21,7 @@ import { lookup, lookupEntry, parentOf, pathsOf, readDirectory } from './directo
 import { Draft } from './draft.ts';
 import { ROOT_INODE } from './keys.ts';
 import { link, readLink } from './link.ts';
-import { type RenameOptions, rename } from './rename.ts';
-import { orphans, releaseOrphan, removeDirectory, unlink } from './unlink.ts';
+import { releaseOrphan, removeDirectory, unlink } from './unlink.ts';
 
 const file = { type: 'file', mode: 0o644, uid: 1, gid: 2 } as const;
 const directory = { type: 'directory', mode: 0o755, uid: 1, gid: 2 } as const;
@@ -33,24 +35,13 @@ afterEach(() => {
 });
 
 const attributes = (inode: number) => view.run(() => getAttributes(view, inode));
-const paths = (inode: number) => view.run(() => pathsOf(view, inode)).map((chain) => chain.map(textOf).join('/'));
-const unlinkPath = (path: string, release = false) => {
-  const { parent, name } = placeOf(view, path);
-  return view.run(() => unlink(view, parent, name, { release }));
-};
-const renameCode = (from: string, to: string, options?: RenameOptions) => {
-  const a = placeOf(view, from);
-  const b = placeOf(view, to);
-  return codeOf(view, () => rename(view, a.parent, a.name, b.parent, b.name, options));
-};
-const allOrphans = () => view.run(() => orphans(view, 0, 100));
 
 describe('an untouched branch', () => {
   test('has a root directory', () => {
     expect(attributes(ROOT_INODE)).toMatchObject({ type: 'directory', mode: 0o755, links: 2, size: 0, pages: 0 });
     expect(namesIn(view, '/')).toEqual([]);
     expect(view.run(() => parentOf(view, ROOT_INODE))).toBe(ROOT_INODE);
-    expect(paths(ROOT_INODE)).toEqual(['']);
+    expect(pathsTo(view, ROOT_INODE)).toEqual(['']);
     expect(view.run(() => setAttributes(view, ROOT_INODE, { mode: 0o700 }))).toBe(true);
     expect(attributes(ROOT_INODE).mode).toBe(0o700);
   });
@@ -166,7 +157,7 @@ describe('create', () => {
     setLinks(inode, MAX_LINKS);
     expect(codeOf(view, () => create(view, inode, bytesOf('c'), directory))).toBe('EMLINK');
     makeDirectory(view, '/x');
-    expect(renameCode('/x', '/d/x')).toBe('EMLINK');
+    expect(renameCode(view, '/x', '/d/x')).toBe('EMLINK');
     expect(codeOf(view, () => create(view, inode, bytesOf('c'), file))).toBeUndefined();
     setLinks(inode, 4);
     setLinks(find(view, '/d/f'), MAX_LINKS);
@@ -224,11 +215,11 @@ describe('links', () => {
     expect(attributes(inode)).toMatchObject({ links: 2, changeTime: now });
     expect(attributes(inode).modifyTime).not.toEqual(now);
     expect(attributes(d)).toMatchObject({ modifyTime: now, changeTime: now, links: 2 });
-    expect(paths(inode).toSorted()).toEqual(['d/g', 'f']);
+    expect(pathsTo(view, inode).toSorted()).toEqual(['d/g', 'f']);
     expect(view.run(() => pathsOf(view, inode, 1))).toHaveLength(1);
-    expect(unlinkPath('/f')).toEqual({ inode, links: 1, released: false });
-    expect(paths(inode)).toEqual(['d/g']);
-    expect(allOrphans()).toEqual([]);
+    expect(unlinkPath(view, '/f')).toEqual({ inode, links: 1, released: false });
+    expect(pathsTo(view, inode)).toEqual(['d/g']);
+    expect(allOrphans(view)).toEqual([]);
   });
 
   test('are refused', () => {
@@ -239,19 +230,19 @@ describe('links', () => {
     expect(codeOf(view, () => link(view, d, ROOT_INODE, bytesOf('e')))).toBe('EPERM');
     expect(codeOf(view, () => link(view, 999, ROOT_INODE, bytesOf('e')))).toBe('ENOENT');
     expect(codeOf(view, () => link(view, inode, inode, bytesOf('e')))).toBe('ENOTDIR');
-    unlinkPath('/f');
+    unlinkPath(view, '/f');
     expect(codeOf(view, () => link(view, inode, ROOT_INODE, bytesOf('e')))).toBe('ENOENT');
   });
 
   test('a first one names an inode that was made without', () => {
     const inode = view.run(() => createUnnamed(view, { ...file, content: bytesOf('hi') }));
     expect(attributes(inode)).toMatchObject({ links: 0, size: 2 });
-    expect(allOrphans()).toEqual([inode]);
+    expect(allOrphans(view)).toEqual([inode]);
     expectSound(view);
     view.run(() => link(view, inode, ROOT_INODE, bytesOf('f')));
     expect(attributes(inode).links).toBe(1);
-    expect(allOrphans()).toEqual([]);
-    unlinkPath('/f');
+    expect(allOrphans(view)).toEqual([]);
+    unlinkPath(view, '/f');
     expect(codeOf(view, () => link(view, inode, ROOT_INODE, bytesOf('f')))).toBe('ENOENT');
     expect(codeOf(view, () => createUnnamed(view, directory))).toBe('EISDIR');
   });
@@ -263,11 +254,11 @@ describe('unlink', () => {
     const content = new Uint8Array(20 * 512 * 1024).fill(9);
     writeAll(view, inode, 0, content);
     const now = view.tick();
-    expect(unlinkPath('/f', true)).toEqual({ inode, links: 0, released: false });
+    expect(unlinkPath(view, '/f', true)).toEqual({ inode, links: 0, released: false });
     expect(attributes(inode)).toMatchObject({ links: 0, changeTime: now, size: content.length });
     expect(attributes(ROOT_INODE)).toMatchObject({ modifyTime: now, changeTime: now });
-    expect(allOrphans()).toEqual([inode]);
-    expect(paths(inode)).toEqual([]);
+    expect(allOrphans(view)).toEqual([inode]);
+    expect(pathsTo(view, inode)).toEqual([]);
     expect(view.run(() => parentOf(view, inode))).toBe(0);
     writeAll(view, inode, 5, bytesOf('still here'));
     expectSound(view);
@@ -277,16 +268,16 @@ describe('unlink', () => {
       steps++;
     }
     expect(steps).toBeGreaterThan(2);
-    expect(allOrphans()).toEqual([]);
+    expect(allOrphans(view)).toEqual([]);
     expect(codeOf(view, () => getAttributes(view, inode))).toBe('ENOENT');
     expect(view.run(() => releaseOrphan(view, inode))).toBe(true);
   });
 
   test('can take a small inode away at once', () => {
     const inode = make(view, '/f', { content: bytesOf('x') });
-    expect(unlinkPath('/f', true)).toEqual({ inode, links: 0, released: true });
+    expect(unlinkPath(view, '/f', true)).toEqual({ inode, links: 0, released: true });
     expect(codeOf(view, () => getAttributes(view, inode))).toBe('ENOENT');
-    expect(allOrphans()).toEqual([]);
+    expect(allOrphans(view)).toEqual([]);
   });
 
   test('gives every page back', () => {
@@ -294,7 +285,7 @@ describe('unlink', () => {
     const free = view.store.space.available;
     const inode = make(view, '/f');
     writeAll(view, inode, 12_345, new Uint8Array(3 << 20).fill(1));
-    unlinkPath('/f');
+    unlinkPath(view, '/f');
     while (!view.run(() => releaseOrphan(view, inode)));
     expect(view.store.space.available).toBe(free);
   });

@@ -1,14 +1,26 @@
 /** Rename, in all its cases, and views that refuse every change. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type BareView, bareView, bytesOf, textOf } from '../../../tests/files/bare-view.ts';
-import { codeOf, expectSound, find, make, makeDirectory, namesIn, placeOf } from '../../../tests/files/tree.ts';
+import { type BareView, bareView, bytesOf } from '../../../tests/files/bare-view.ts';
+import {
+  allOrphans,
+  codeOf,
+  expectSound,
+  find,
+  make,
+  makeDirectory,
+  namesIn,
+  pathsTo,
+  renameCode,
+  renamePath,
+  unlinkPath,
+} from '../../../tests/files/tree.ts';
 import { getAttributes, setAttributes } from './attributes.ts';
 import { create, createUnnamed } from './create.ts';
-import { parentOf, pathsOf } from './directory.ts';
+import { parentOf } from './directory.ts';
 import { ROOT_INODE } from './keys.ts';
 import { link } from './link.ts';
-import { type RenameOptions, rename } from './rename.ts';
-import { orphans, releaseOrphan, removeDirectory, unlink } from './unlink.ts';
+import { rename } from './rename.ts';
+import { releaseOrphan, removeDirectory, unlink } from './unlink.ts';
 
 const file = { type: 'file', mode: 0o644, uid: 1, gid: 2 } as const;
 
@@ -21,22 +33,6 @@ afterEach(() => {
 });
 
 const attributes = (inode: number) => view.run(() => getAttributes(view, inode));
-const paths = (inode: number) => view.run(() => pathsOf(view, inode)).map((chain) => chain.map(textOf).join('/'));
-const unlinkPath = (path: string, release = false) => {
-  const { parent, name } = placeOf(view, path);
-  return view.run(() => unlink(view, parent, name, { release }));
-};
-const renamePath = (from: string, to: string, options?: RenameOptions) => {
-  const a = placeOf(view, from);
-  const b = placeOf(view, to);
-  return view.run(() => rename(view, a.parent, a.name, b.parent, b.name, options));
-};
-const renameCode = (from: string, to: string, options?: RenameOptions) => {
-  const a = placeOf(view, from);
-  const b = placeOf(view, to);
-  return codeOf(view, () => rename(view, a.parent, a.name, b.parent, b.name, options));
-};
-const allOrphans = () => view.run(() => orphans(view, 0, 100));
 
 describe('rename', () => {
   test('moves a name and stamps all three', () => {
@@ -44,16 +40,16 @@ describe('rename', () => {
     makeDirectory(view, '/b');
     const inode = make(view, '/a/f');
     const now = view.tick();
-    expect(renamePath('/a/f', '/b/g')).toBeUndefined();
+    expect(renamePath(view, '/a/f', '/b/g')).toBeUndefined();
     expect(find(view, '/a/f')).toBe(0);
     expect(find(view, '/b/g')).toBe(inode);
     expect(attributes(inode)).toMatchObject({ changeTime: now, links: 1 });
     for (const path of ['/a', '/b']) {
       expect(attributes(find(view, path))).toMatchObject({ modifyTime: now, changeTime: now, links: 2 });
     }
-    expect(paths(inode)).toEqual(['b/g']);
-    expect(renamePath('/b/g', '/b/h')).toBeUndefined();
-    expect(paths(inode)).toEqual(['b/h']);
+    expect(pathsTo(view, inode)).toEqual(['b/g']);
+    expect(renamePath(view, '/b/g', '/b/h')).toBeUndefined();
+    expect(pathsTo(view, inode)).toEqual(['b/h']);
   });
 
   test('moves directories with the links of their parents', () => {
@@ -61,7 +57,7 @@ describe('rename', () => {
     makeDirectory(view, '/a/x');
     makeDirectory(view, '/b');
     const x = find(view, '/a/x');
-    renamePath('/a/x', '/b/x');
+    renamePath(view, '/a/x', '/b/x');
     expect(attributes(find(view, '/a')).links).toBe(2);
     expect(attributes(find(view, '/b')).links).toBe(3);
     expect(view.run(() => parentOf(view, x))).toBe(find(view, '/b'));
@@ -72,25 +68,29 @@ describe('rename', () => {
     view.run(() => link(view, inode, ROOT_INODE, bytesOf('g')));
     const before = attributes(inode);
     view.tick();
-    expect(renamePath('/f', '/f')).toBeUndefined();
-    expect(renamePath('/f', '/g')).toBeUndefined();
-    expect(renamePath('/f', '/g', { exchange: true })).toBeUndefined();
+    expect(renamePath(view, '/f', '/f')).toBeUndefined();
+    expect(renamePath(view, '/f', '/g')).toBeUndefined();
+    expect(renamePath(view, '/f', '/g', { exchange: true })).toBeUndefined();
     expect(attributes(inode)).toEqual(before);
     expect(namesIn(view, '/')).toEqual(['f', 'g']);
-    expect(renameCode('/f', '/g', { noReplace: true })).toBe('EEXIST');
-    expect(renameCode('/f', '/f', { noReplace: true })).toBe('EEXIST');
+    expect(renameCode(view, '/f', '/g', { noReplace: true })).toBe('EEXIST');
+    expect(renameCode(view, '/f', '/f', { noReplace: true })).toBe('EEXIST');
   });
 
   test('replaces a file, which is an orphan or one link poorer', () => {
     const from = make(view, '/from', { content: bytesOf('1') });
     const to = make(view, '/to', { content: bytesOf('2') });
-    expect(renamePath('/from', '/to')).toEqual({ inode: to, links: 0, released: false });
+    expect(renamePath(view, '/from', '/to')).toEqual({ inode: to, links: 0, released: false });
     expect(find(view, '/to')).toBe(from);
-    expect(allOrphans()).toEqual([to]);
+    expect(allOrphans(view)).toEqual([to]);
     const other = make(view, '/other');
     view.run(() => link(view, other, ROOT_INODE, bytesOf('other2')));
-    expect(renamePath('/to', '/other', { release: true })).toEqual({ inode: other, links: 1, released: false });
-    expect(renamePath('/other', '/other2', { release: true })).toEqual({ inode: other, links: 0, released: true });
+    expect(renamePath(view, '/to', '/other', { release: true })).toEqual({ inode: other, links: 1, released: false });
+    expect(renamePath(view, '/other', '/other2', { release: true })).toEqual({
+      inode: other,
+      links: 0,
+      released: true,
+    });
     expect(namesIn(view, '/')).toEqual(['other2']);
   });
 
@@ -100,15 +100,15 @@ describe('rename', () => {
     makeDirectory(view, '/full');
     make(view, '/full/f');
     make(view, '/f');
-    expect(renameCode('/d', '/f')).toBe('ENOTDIR');
-    expect(renameCode('/f', '/d')).toBe('EISDIR');
-    expect(renameCode('/d', '/full')).toBe('ENOTEMPTY');
-    expect(renameCode('/d', '/e', { noReplace: true })).toBe('EEXIST');
+    expect(renameCode(view, '/d', '/f')).toBe('ENOTDIR');
+    expect(renameCode(view, '/f', '/d')).toBe('EISDIR');
+    expect(renameCode(view, '/d', '/full')).toBe('ENOTEMPTY');
+    expect(renameCode(view, '/d', '/e', { noReplace: true })).toBe('EEXIST');
     const e = find(view, '/e');
-    expect(renamePath('/d', '/e')).toEqual({ inode: e, links: 0, released: false });
+    expect(renamePath(view, '/d', '/e')).toEqual({ inode: e, links: 0, released: false });
     expect(attributes(ROOT_INODE).links).toBe(4);
     makeDirectory(view, '/full/sub');
-    renamePath('/full/sub', '/e');
+    renamePath(view, '/full/sub', '/e');
     expect(attributes(ROOT_INODE).links).toBe(4);
     expect(attributes(find(view, '/full')).links).toBe(2);
   });
@@ -117,13 +117,13 @@ describe('rename', () => {
     makeDirectory(view, '/a');
     makeDirectory(view, '/a/b');
     makeDirectory(view, '/a/b/c');
-    expect(renameCode('/a', '/a/x')).toBe('EINVAL');
-    expect(renameCode('/a', '/a/b/c/x')).toBe('EINVAL');
-    expect(renameCode('/a', '/a/b')).toBe('EINVAL');
-    expect(renameCode('/a/b/c', '/a')).toBe('ENOTEMPTY');
-    expect(renameCode('/a', '/a/b/c', { exchange: true })).toBe('EINVAL');
-    expect(renameCode('/a/b/c', '/a', { exchange: true })).toBe('EINVAL');
-    expect(renameCode('/a/b', '/a/b2')).toBeUndefined();
+    expect(renameCode(view, '/a', '/a/x')).toBe('EINVAL');
+    expect(renameCode(view, '/a', '/a/b/c/x')).toBe('EINVAL');
+    expect(renameCode(view, '/a', '/a/b')).toBe('EINVAL');
+    expect(renameCode(view, '/a/b/c', '/a')).toBe('ENOTEMPTY');
+    expect(renameCode(view, '/a', '/a/b/c', { exchange: true })).toBe('EINVAL');
+    expect(renameCode(view, '/a/b/c', '/a', { exchange: true })).toBe('EINVAL');
+    expect(renameCode(view, '/a/b', '/a/b2')).toBeUndefined();
   });
 
   test('exchanges anything with anything', () => {
@@ -134,7 +134,7 @@ describe('rename', () => {
     const d = find(view, '/b/d');
     make(view, '/b/d/inside');
     const now = view.tick();
-    expect(renamePath('/a/f', '/b/d', { exchange: true })).toBeUndefined();
+    expect(renamePath(view, '/a/f', '/b/d', { exchange: true })).toBeUndefined();
     expect(find(view, '/b/d')).toBe(file1);
     expect(find(view, '/a/f')).toBe(d);
     expect(find(view, '/a/f/inside')).not.toBe(0);
@@ -142,15 +142,15 @@ describe('rename', () => {
     expect(attributes(find(view, '/b')).links).toBe(2);
     expect(attributes(d).changeTime).toEqual(now);
     expect(attributes(file1).changeTime).toEqual(now);
-    expect(renameCode('/a/f', '/none', { exchange: true })).toBe('ENOENT');
-    expect(renameCode('/a', '/b', { exchange: true, noReplace: true })).toBe('EINVAL');
-    renamePath('/a', '/b', { exchange: true });
+    expect(renameCode(view, '/a/f', '/none', { exchange: true })).toBe('ENOENT');
+    expect(renameCode(view, '/a', '/b', { exchange: true, noReplace: true })).toBe('EINVAL');
+    renamePath(view, '/a', '/b', { exchange: true });
     expect(find(view, '/b/f/inside')).not.toBe(0);
   });
 
   test('refuses what is not there', () => {
     make(view, '/f');
-    expect(renameCode('/x', '/y')).toBe('ENOENT');
+    expect(renameCode(view, '/x', '/y')).toBe('ENOENT');
     const inode = find(view, '/f');
     const code = (a: number, b: number) => codeOf(view, () => rename(view, a, bytesOf('f'), b, bytesOf('g')));
     expect(code(ROOT_INODE, inode)).toBe('ENOTDIR');
@@ -181,7 +181,7 @@ describe('a read-only view', () => {
     ]) {
       expect(codeOf(frozen, operation)).toBe('EROFS');
     }
-    unlinkPath('/f');
+    unlinkPath(view, '/f');
     expect(namesIn(frozen, '/')).toEqual(['f']);
     expectSound(frozen);
   });

@@ -1,6 +1,6 @@
 /** Merging files of two forks: what one side did alone, and what both did that comes together or is a conflict of bytes. */
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type BareView, bareView, bytesOf, textOf } from '../../../../tests/files/bare-view.ts';
+import { type BareView, bytesOf, textOf } from '../../../../tests/files/bare-view.ts';
 import {
   attributesOf,
   move,
@@ -12,51 +12,17 @@ import {
   text,
   write,
 } from '../../../../tests/files/edits.ts';
-import {
-  expectBytes,
-  expectSound,
-  find,
-  make,
-  makeDirectory,
-  namesIn,
-  readAll,
-  writeAll,
-} from '../../../../tests/files/tree.ts';
-import { mergeText } from '../../text.ts';
+import { base, fork, merge, ours, theirs, useBranches } from '../../../../tests/files/merging.ts';
+import { expectBytes, find, make, makeDirectory, namesIn, readAll, writeAll } from '../../../../tests/files/tree.ts';
 import { getAttributes, setAttributes } from '../attributes.ts';
 import { createUnnamed } from '../create.ts';
-import { finishJob } from '../job.ts';
 import { CONTENT_BYTES, ROOT_INODE } from '../keys.ts';
 import { link } from '../link.ts';
 import { orphans } from '../unlink.ts';
 import { getXattr, removeXattr, setXattr } from '../xattrs.ts';
-import type { FileConflict, MergeOptions, Strategy } from './conflict.ts';
-import { mergeFiles } from './merge.ts';
+import type { FileConflict, Strategy } from './conflict.ts';
 
-let base: BareView;
-let ours: BareView;
-let theirs: BareView;
-beforeEach(() => {
-  base = bareView({ faultRate: 0.01, seed: 5 });
-});
-
-/** Begins the two forks; what is done before is the base. */
-function fork(): void {
-  ours = base.fork();
-  theirs = base.fork();
-  base.tick();
-}
-
-const brief = ({ kind, path, taken }: FileConflict) => `${kind} ${pathText(path)}${taken ? ` (${taken})` : ''}`;
-
-function merge(options: MergeOptions = {}): { work: BareView; conflicts: string[]; inodes: number } {
-  const work = ours.fork();
-  const run = <T>(operation: () => T) => work.run(operation);
-  const { conflicts, inodes } = finishJob(run, mergeFiles({ base, ours, theirs, work }, { mergeText, ...options }));
-  expectSound(work);
-  expect([...seen(work).keys()].filter((path) => path.includes('.byre-merge'))).toEqual([]);
-  return { work, conflicts: conflicts.map(brief), inodes };
-}
+useBranches();
 
 describe('what one side did', () => {
   test('comes over whole, cells shared and times kept', () => {

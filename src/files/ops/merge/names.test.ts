@@ -2,51 +2,15 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type BareView, bareView } from '../../../../tests/files/bare-view.ts';
-import {
-  attributesOf,
-  move,
-  pathText,
-  remove,
-  removeDir,
-  save,
-  seen,
-  text,
-  write,
-} from '../../../../tests/files/edits.ts';
-import { expectSound, find, makeDirectory, namesIn, placeOf } from '../../../../tests/files/tree.ts';
-import { mergeText } from '../../text.ts';
+import { attributesOf, move, remove, removeDir, save, seen, text, write } from '../../../../tests/files/edits.ts';
+import { base, fork, merge, ours, take, theirs, useBranches } from '../../../../tests/files/merging.ts';
+import { find, makeDirectory, namesIn, placeOf } from '../../../../tests/files/tree.ts';
 import { getAttributes, setAttributes } from '../attributes.ts';
-import { finishJob } from '../job.ts';
 import { link } from '../link.ts';
 import { rename } from '../rename.ts';
 import { orphans, releaseOrphan } from '../unlink.ts';
-import type { FileConflict, MergeOptions } from './conflict.ts';
-import { mergeFiles } from './merge.ts';
 
-let base: BareView;
-let ours: BareView;
-let theirs: BareView;
-beforeEach(() => {
-  base = bareView({ faultRate: 0.01, seed: 5 });
-});
-
-/** Begins the two forks; what is done before is the base. */
-function fork(): void {
-  ours = base.fork();
-  theirs = base.fork();
-  base.tick();
-}
-
-const brief = ({ kind, path, taken }: FileConflict) => `${kind} ${pathText(path)}${taken ? ` (${taken})` : ''}`;
-
-function merge(options: MergeOptions = {}): { work: BareView; conflicts: string[]; inodes: number } {
-  const work = ours.fork();
-  const run = <T>(operation: () => T) => work.run(operation);
-  const { conflicts, inodes } = finishJob(run, mergeFiles({ base, ours, theirs, work }, { mergeText, ...options }));
-  expectSound(work);
-  expect([...seen(work).keys()].filter((path) => path.includes('.byre-merge'))).toEqual([]);
-  return { work, conflicts: conflicts.map(brief), inodes };
-}
+useBranches();
 
 describe('conflicts of names', () => {
   beforeEach(() => {
@@ -244,7 +208,7 @@ describe('random merges', () => {
   test('end in sound trees, lose nothing without a conflict, and do not depend on who merges whom', () => {
     fc.assert(
       fc.property(edits(10), edits(12), edits(12), (before, byOurs, byTheirs) => {
-        base = bareView();
+        take({ base: bareView() });
         for (const at of ['/p', '/q', '/p/q', '/p/q/r']) makeDirectory(base, at);
         for (const at of ['/r', '/p/r', '/p/q/q', '/q/r']) write(base, at, '1\n2\n3\n');
         for (const each of before) apply(base, each);
@@ -261,12 +225,12 @@ describe('random merges', () => {
         merge({ resolve: () => (turn++ % 2 === 0 ? 'ours' : 'theirs') });
         if (conflicts.length > 0) return;
         const one = seen(work);
-        [ours, theirs] = [theirs, ours];
+        take({ ours: theirs, theirs: ours });
         const other = merge();
         expect(other.conflicts).toEqual([]);
         expect(seen(other.work)).toEqual(one);
         // Merging again brings nothing more.
-        [ours, base] = [other.work, theirs];
+        take({ ours: other.work, base: theirs });
         expect(seen(merge().work)).toEqual(one);
       }),
       { numRuns: 50 },
