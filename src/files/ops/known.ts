@@ -6,8 +6,8 @@
 import type { Root } from '../../core/store.ts';
 import type { EntryTarget, InodeRecord } from './record.ts';
 
-/** So many, and at most twice as many, are kept of each. */
-const KEPT = 4096;
+/** So many, and at most twice as many, are kept of each: some 6 MiB for a branch of which more files than that are read. */
+const KEPT = 8192;
 
 /** A map that forgets what was not asked for lately. */
 class Recent<Key, Value extends object> {
