@@ -47,11 +47,25 @@ import { type BranchUsage, usage } from './usage.ts';
 const handles = new WeakMap<OpenBranch, Branch>();
 const pools = new WeakMap<PoolState, Pool>();
 
+/** Branches with faces: made once, since giving them to each handle would cost more than a fork. */
+const faced = new WeakMap<PropertyDescriptorMap, typeof Branch>();
+
+function branchWith(faces: PropertyDescriptorMap): typeof Branch {
+  let kind = faced.get(faces);
+  if (kind === undefined) {
+    kind = class extends Branch {};
+    Object.defineProperty(kind, 'name', { value: Branch.name });
+    Object.defineProperties(kind.prototype, faces);
+    faced.set(faces, kind);
+  }
+  return kind;
+}
+
 function handleOf(state: PoolState, open: OpenBranch): Branch {
   let handle = handles.get(open);
   if (!handle) {
-    handle = new Branch(pools.get(state) as Pool, state, open);
-    if (state.faces) Object.defineProperties(handle, state.faces);
+    const Kind = state.faces ? branchWith(state.faces) : Branch;
+    handle = new Kind(pools.get(state) as Pool, state, open);
     handles.set(open, handle);
   }
   return handle;
