@@ -11,7 +11,7 @@ const EVICTION_SAMPLE = 16;
 
 /** The first frames hold no page: copies stand there for the length of a call. */
 const ASIDE_FRAMES = 2;
-/** The arena begins with so many frames and grows so many times as they are used, so that small pools open fast. */
+/** The arena begins with so many frames, and when they are used up has so many times as many: small pools open fast. */
 const FIRST_FRAMES = 64;
 const GROWTH = 4;
 

@@ -1,6 +1,7 @@
 /**
  * The way from a root to the leaf of a key, and a short cut to the leaf that the last descent came to.
- * Callers must not keep a place beyond their next call into core, nor change a key between preparing and writing it; and who changes the shape of a tree must say so here.
+ * Callers must not keep a place beyond their next call into core, nor change a key's bytes between preparing and writing it. Who changes
+ * the shape of a tree must say so here.
  */
 
 import * as node from './node.ts';
