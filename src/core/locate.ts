@@ -17,14 +17,13 @@ export const pathFrames = new Int32Array(MAX_DEPTH);
 export const pathSlots = new Int32Array(MAX_DEPTH);
 
 /**
- * The leaf that the last descent came to: keys that lie beyond its first and before the leaf's end need no descent of their own. It
- * is true for the one attempt at an operation, while the tree stands at `changes`.
+ * The leaf at the path's end, `depth` nodes below the root: keys that lie beyond its first and before the leaf's end need no descent of
+ * their own. It is true for the one attempt at an operation, while the tree stands at `changes`.
  */
 export const near = {
   root: undefined as Root | undefined,
   changes: 0,
   attempt: 0,
-  frame: 0,
   depth: 0,
   owned: false,
   /** The node above, and the slot in it, of the separator that ends the leaf's keys; no frame if nothing does. */
@@ -50,7 +49,6 @@ export function setNear(
   near.root = root;
   near.changes = root.changes;
   near.attempt = store.attempts;
-  near.frame = pathFrames[depth];
   near.depth = depth;
   near.owned = owned;
 }
@@ -67,13 +65,14 @@ export function isOnPath(store: Store, root: Root, key: Uint8Array): boolean {
 /** Leads the path to `key` if that is in the near leaf, or belongs there. False if only a descent can tell. */
 export function searchNear(store: Store, root: Root, key: Uint8Array): boolean {
   if (!isNear(store, root)) return false;
+  const frame = pathFrames[near.depth];
   // First, since sorted keys come so.
-  if (node.isBehind(store, near.frame, key)) {
+  if (node.isBehind(store, frame, key)) {
     if (near.endFrame >= 0 && !node.isBefore(store, near.endFrame, near.endSlot, key)) return false;
-    endPath(near.depth, node.cellCount(store, near.frame), false);
+    endPath(near.depth, node.cellCount(store, frame), false);
     return true;
   }
-  const slot = node.searchLeaf(store, near.frame, key);
+  const slot = node.searchLeaf(store, frame, key);
   if (slot === 0 && !node.found) return false;
   endPath(near.depth, slot, node.found);
   return true;
@@ -118,7 +117,7 @@ export function locate(store: Store, root: Root, key: Uint8Array): Place {
   let { page, low, high } = root;
   if (page === 0) return place;
   if (searchNear(store, root, key)) {
-    if (near.found) place.frame = near.frame;
+    if (near.found) place.frame = pathFrames[near.depth];
     place.slot = pathSlots[near.depth];
     place.depth = near.depth;
     return place;

@@ -13,14 +13,10 @@ export interface Person {
 
 export type Act = (table: Table<Person>) => unknown;
 
-export const person = fc.record(
-  { city: fc.constantFrom('a', 'b'), name: fc.constantFrom('p', 'q', 'r') },
-  { requiredKeys: [] },
-);
-
 /** The keys of persons are numbers up to `last`. */
-export function actsOn(last: number) {
+export function actsOn(last: number, names: readonly string[]) {
   const key = fc.nat({ max: last });
+  const person = fc.record({ city: fc.constantFrom('a', 'b'), name: fc.constantFrom(...names) }, { requiredKeys: [] });
   const index = fc.constantFrom('x', 'y');
   const row = fc.tuple(key, person).map(([one, value]) => ({ type: 'put' as const, key: one, value }));
   const removal = key.map((one) => ({ type: 'delete' as const, key: one }));

@@ -18,7 +18,7 @@ afterEach(() => {
   pool.closeSync();
 });
 
-const acts = actsOn(6);
+const acts = actsOn(6, ['p', 'q']);
 const act = fc.oneof(
   { weight: 8, arbitrary: acts.put },
   { weight: 3, arbitrary: acts.remove },

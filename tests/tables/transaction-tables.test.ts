@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { memoryDevice, openPoolSync, type Transaction } from '../../src/index.ts';
 import { actsOn, type Person } from './acts.ts';
 
-const acts = actsOn(8);
+const acts = actsOn(8, ['p', 'q', 'r']);
 const act = fc.oneof(
   { weight: 8, arbitrary: acts.put },
   { weight: 3, arbitrary: acts.remove },
