@@ -7,6 +7,8 @@ import path from 'node:path';
 import { root } from './byre.mjs';
 
 const LARGEST_BYTES = 512 * 1024;
+/** Where tools keep what is theirs in node_modules; it comes and goes while others copy. */
+const CHANGING = new Set(['.cache', '.vite', '.vite-temp']);
 
 /**
  * Copies until there are so many files.
@@ -19,7 +21,7 @@ export function plantTree(tree, wanted) {
   const filter = (/** @type {string} */ from) => {
     const stat = statSync(from, { throwIfNoEntry: false });
     if (stat === undefined || left <= 0) return false;
-    if (!stat.isFile()) return path.basename(from) !== '.cache';
+    if (!stat.isFile()) return !CHANGING.has(path.basename(from));
     if (stat.size > LARGEST_BYTES) return false;
     left--;
     return true;

@@ -6,7 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 
-const MESSAGE_LENGTH = 400;
+const MESSAGE_LENGTH = 1000;
 
 /** @import { Reporter, TestCase, TestModule, TestResult, TestSuite } from 'vitest/node' */
 
@@ -40,7 +40,7 @@ function failureOf(module, result) {
   if (error === undefined) return ' (it did not end)';
   const place = error.stacks?.find(({ file }) => file === module.moduleId) ?? error.stacks?.[0];
   const where = place ? ` (${path.relative('', place.file)}:${place.line})` : '';
-  const message = error.message.split('\n')[0] ?? '';
+  const message = error.message.trim().split(/\s*\n\s*/).join(' | ');
   return `: ${message.length > MESSAGE_LENGTH ? `${message.slice(0, MESSAGE_LENGTH)}…` : message}${where}`;
 }
 

@@ -1,6 +1,6 @@
 /** A real tree, this project's node_modules: imported, forked, changed, exported, and the same by content and metadata. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { exportDirectorySync } from '../../src/host/export.ts';
@@ -16,9 +16,10 @@ test('this project, there and back', { ...longTest, timeout: 300_000 }, () => {
   const work = realpathSync(scratchDirectory('modules'));
   const at = (name: string) => path.join(work, name);
   try {
-    // A copy, as others may be at work in the original.
-    execFileSync('cp', ['-a', source, at('real')]);
-    rmSync(at('real/.cache'), { recursive: true, force: true });
+    // A copy, and without the directories of tools (`.cache`, `.vite`): other tests are at work in those.
+    const packages = readdirSync(source).filter((name) => !name.startsWith('.') || name === '.bin');
+    mkdirSync(at('real'));
+    execFileSync('cp', ['-a', '-t', at('real'), ...packages], { cwd: source });
     const pool = openPoolSync(at('pool.byre'));
     const main = pool.branchSync('main');
     const first = importDirectorySync(main, at('real'), { settled: true, commitsNext: true });
