@@ -40,7 +40,7 @@ function failureOf(module, result) {
   if (error === undefined) return ' (it did not end)';
   const place = error.stacks?.find(({ file }) => file === module.moduleId) ?? error.stacks?.[0];
   const where = place ? ` (${path.relative('', place.file)}:${place.line})` : '';
-  const message = error.message.trim().split(/\s*\n\s*/).join(' | ');
+  const message = error.message.trim().replaceAll(/\s*\n\s*/g, ' | ');
   return `: ${message.length > MESSAGE_LENGTH ? `${message.slice(0, MESSAGE_LENGTH)}…` : message}${where}`;
 }
 
