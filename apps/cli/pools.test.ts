@@ -39,6 +39,24 @@ describe('pools', () => {
     expect(await done(['branches', '-1', './sub/other.byre'])).toBe('main\n');
   });
 
+  test('are made in a directory that is named, where they are found', async () => {
+    const at = (name: string) => path.join(directory(), 'named', name);
+    for (const name of ['plain', 'kept/.byre', 'own/.byre', 'old']) mkdirSync(at(name), { recursive: true });
+    for (const [named, file] of [
+      ['plain', 'plain/.byre'],
+      ['kept', 'kept/.byre/pool.byre'],
+      ['own/.byre', 'own/.byre/pool.byre'],
+    ] as const) {
+      expect(await json(['init', at(named)])).toEqual({ pool: at(file) });
+      const again = await byre(['init', at(named)]);
+      expect(again).toMatchObject({ status: 4, error: expect.stringContaining(`${at(file)} is there already`) });
+      await done(['fork', 'found'], { directory: at(named.split('/')[0]) });
+      expect(await done(['branches', '-1', '-p', at(named)])).toBe('found\nmain\n');
+    }
+    await done(['init', at('old/pool.byre')]);
+    expect((await byre(['init', at('old')])).status).toBe(4);
+  });
+
   test('that are missing or none are told as such', async () => {
     const none = await byre(['ls'], { directory: '/', environment: { XDG_STATE_HOME: directory() } });
     expect(none).toMatchObject({ status: 3, output: '' });

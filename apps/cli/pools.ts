@@ -13,19 +13,27 @@ export const DEFAULT_NAME = '.byre';
 /** Its file where that is a directory. */
 const POOL_FILE = 'pool.byre';
 
-/** The file of a pool that was given as a file or as a directory with `pool.byre` (or `.byre/pool.byre`) in it. */
+/** The file of a pool that was given as a file, or as a directory with `pool.byre`, `.byre` or `.byre/pool.byre` in it. */
 export function poolFileAt(given: string): string {
-  if (!existsSync(given) || !statSync(given).isDirectory()) return given;
+  if (!isDirectory(given)) return given;
   const inside = path.join(given, POOL_FILE);
-  const below = path.join(given, DEFAULT_NAME, POOL_FILE);
-  return !existsSync(inside) && existsSync(below) ? below : inside;
+  const below = path.join(given, DEFAULT_NAME);
+  return [inside, below, path.join(below, POOL_FILE)].find(isFile) ?? inside;
+}
+
+/** The pool in a directory, or where to make one: the file `.byre`, which commands find from the directory on. */
+export function ownPoolFileAt(directory: string): string {
+  const present = poolFileAt(directory);
+  if (isFile(present) || path.basename(directory) === DEFAULT_NAME) return present;
+  const below = path.join(directory, DEFAULT_NAME);
+  return isDirectory(below) ? path.join(below, POOL_FILE) : below;
 }
 
 /** The nearest `.byre` in a directory or above it. */
 export function nearestPool(directory: string): string | undefined {
   for (let at = directory; ; at = path.dirname(at)) {
     const file = poolFileAt(path.join(at, DEFAULT_NAME));
-    if (existsSync(file) && statSync(file).isFile()) return file;
+    if (isFile(file)) return file;
     if (path.dirname(at) === at) return undefined;
   }
 }
@@ -38,6 +46,14 @@ async function nearestTrialPool(session: Session): Promise<string | undefined> {
     if (existsSync(file)) return file;
     if (path.dirname(at) === at) return undefined;
   }
+}
+
+function isDirectory(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+function isFile(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 /** An absolute path; a shell leaves `~` alone before a colon. */

@@ -14,7 +14,7 @@ const introduction = `# The command line
 
 `;
 
-const conventions = `A pool can also be a directory with \`pool.byre\` in it. Where there is no pool from here upwards, it is the one that \`byre try\` keeps for
+const conventions = `A pool can also be a directory with \`.byre\` or \`pool.byre\` in it. Where there is no pool from here upwards, it is the one that \`byre try\` keeps for
 the directory, so that \`byre branches\`, \`diff\` and others work on what was tried here. A path in a branch always begins at its root.
 
 ## Output

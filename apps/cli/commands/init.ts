@@ -7,7 +7,7 @@ import path from 'node:path';
 import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { bytesOption } from '../options.ts';
-import { DEFAULT_NAME, pathOf, poolFileAt } from '../pools.ts';
+import { DEFAULT_NAME, ownPoolFileAt, pathOf } from '../pools.ts';
 import { refused, usage, writeJson } from '../session.ts';
 
 export const init: Command = {
@@ -15,7 +15,7 @@ export const init: Command = {
   summary: 'make a pool, with an empty branch main',
   usage: ['[POOL]'],
   details: `Without POOL it is the file '${DEFAULT_NAME}' here, which other commands find from here and from all
-directories below. A pool file grows as it is written.`,
+directories below; POOL may also be another directory to make it in. A pool file grows as it is written.`,
   options: {
     limit: {
       type: 'string',
@@ -34,7 +34,7 @@ directories below. A pool file grows as it is written.`,
     if (typed !== undefined && option !== undefined) throw usage('name the pool once: as POOL or by --pool');
     const given = pathOf(session, typed ?? (option as string | undefined) ?? DEFAULT_NAME);
     const isDirectory = statSync(given, { throwIfNoEntry: false })?.isDirectory() === true;
-    const file = isDirectory ? poolFileAt(given) : given;
+    const file = isDirectory ? ownPoolFileAt(given) : given;
     if (existsSync(file)) throw refused(`${file} is there already, and was left as it is: choose another name`);
     mkdirSync(path.dirname(file), { recursive: true });
     const { openPool } = await import('../../../src/pool/open-pool.ts');
