@@ -5,22 +5,10 @@
 
 import type { Mounted, MountOptions } from '../apps/fuse/mount.ts';
 import type { KeyConflict } from './core/merge.ts';
-import { isByreError } from './errors.ts';
-import {
-  checkFiles,
-  checkFilesSync,
-  type Files,
-  type FilesMergeOptions,
-  type FilesProblem,
-  filesInTransaction,
-  filesOf,
-  pathOfKey,
-  settleFiles,
-  textOf,
-} from './files/index.ts';
+import { type CheckOptions, type CheckReport, examine, examineSync } from './examine.ts';
+import { type Files, type FilesMergeOptions, filesInTransaction, filesOf, settleFiles } from './files/index.ts';
 import { HOST_FACE } from './host/memory.ts';
 import type { Branch as BareBranch } from './pool/branch.ts';
-import type { CheckReport as BareCheckReport, Problem as BareProblem } from './pool/check.ts';
 import type { Device } from './pool/device.ts';
 import type { MergeOptions as BareMergeOptions, MergeReport, Settle } from './pool/merge.ts';
 import { openPool as openBare, openPoolSync as openBareSync } from './pool/open-pool.ts';
@@ -30,14 +18,10 @@ import {
   type Transaction as BareTransaction,
   beginTransaction,
   beginTransactionSync,
-  type CheckTablesOptions,
-  checkTables,
-  checkTablesSync,
   type FacePart,
   settleTables,
   type Table,
   type TableOptions,
-  type TablesCheck,
   type TablesMergeOptions,
   type TransactionOptions,
   tableNames,
@@ -50,6 +34,7 @@ import {
 export type { Mounted, MountOptions } from '../apps/fuse/mount.ts';
 export type { KeyConflict } from './core/merge.ts';
 export { type ByreCode, ByreError, type ErrnoCode, type ErrorCode, isByreError } from './errors.ts';
+export type { CheckOptions, CheckReport, Problem } from './examine.ts';
 export {
   checkFiles,
   checkFilesSync,
@@ -122,21 +107,6 @@ type Dressed<T> = T extends BareBranch ? Branch : T extends Promise<infer Inner>
 
 /** How branches are merged: by key, and what the faces add. */
 export type MergeOptions = Omit<BareMergeOptions, 'settle'> & FilesMergeOptions & TablesMergeOptions;
-
-export interface Problem extends BareProblem {
-  /** The file that is hit, in the problem's branch, where there is one and the way to it can be read. */
-  readonly path?: string;
-}
-
-/** What is wrong with a pool: with its pages, or with what they mean as files and tables. */
-export interface CheckReport extends BareCheckReport {
-  readonly problems: readonly Problem[];
-  /** Tables whose indexes could not be compared with their rows, since their codec was not given. */
-  readonly unchecked: ReadonlyArray<{ readonly branch: string; readonly table: string }>;
-}
-
-/** What a table's own codec is must be told. */
-export type CheckOptions = CheckTablesOptions;
 
 interface Checks {
   /** Proves every page, the files and the tables of every branch and snapshot: indexes are compared with their rows. */
@@ -274,82 +244,4 @@ function dress(bare: BarePool): Pool {
     },
   };
   return Object.assign(bare, merges, checks, mounts) as unknown as Pool;
-}
-
-/**
- * Which files damaged pages belong to; and what the faces hold about a pool whose pages are sound: what is damaged below says nothing
- * about them.
- */
-async function examine(pool: BarePool, pages: BareCheckReport, options?: CheckOptions): Promise<CheckReport> {
-  const problems: Problem[] = [];
-  for (const problem of pages.problems) problems.push(at(problem, await located(pool, problem)));
-  const found: Examined[] = [];
-  if (pages.ok) {
-    for (const { name } of await pool.branches()) {
-      const branch = await pool.branch(name);
-      found.push({ name, files: await checkFiles(branch), tables: await checkTables(branch, options) });
-    }
-  }
-  return reportOf(pages, problems, found);
-}
-
-function examineSync(pool: BarePool, pages: BareCheckReport, options?: CheckOptions): CheckReport {
-  const problems = pages.problems.map((problem) => at(problem, locatedSync(pool, problem)));
-  const found: Examined[] = [];
-  if (pages.ok) {
-    for (const { name } of pool.branchesSync()) {
-      const branch = pool.branchSync(name);
-      found.push({ name, files: checkFilesSync(branch), tables: checkTablesSync(branch, options) });
-    }
-  }
-  return reportOf(pages, problems, found);
-}
-
-async function located(pool: BarePool, { branch: name, key }: BareProblem): Promise<string | undefined> {
-  if (name === undefined || name === '' || key === undefined) return undefined;
-  try {
-    const branch = await pool.branch(name);
-    return await branch.run(() => pathOfKey(branch, key));
-  } catch (error) {
-    return unlessLost(error);
-  }
-}
-
-function locatedSync(pool: BarePool, { branch: name, key }: BareProblem): string | undefined {
-  if (name === undefined || name === '' || key === undefined) return undefined;
-  try {
-    const branch = pool.branchSync(name);
-    return branch.runSync(() => pathOfKey(branch, key));
-  } catch (error) {
-    return unlessLost(error);
-  }
-}
-
-/** The way to a file may be damaged as well, and an unnamed fork cannot be asked for. */
-function unlessLost(error: unknown): undefined {
-  if (!isByreError(error) || (error.code !== 'DAMAGED' && error.code !== 'NO_SUCH_BRANCH')) throw error;
-}
-
-function at(problem: BareProblem, path: string | undefined): Problem {
-  return path === undefined ? problem : { ...problem, path };
-}
-
-interface Examined {
-  readonly name: string;
-  readonly files: readonly FilesProblem[];
-  readonly tables: TablesCheck;
-}
-
-function reportOf(pages: BareCheckReport, below: readonly Problem[], examined: readonly Examined[]): CheckReport {
-  const problems: Problem[] = [...below];
-  const unchecked: { branch: string; table: string }[] = [];
-  for (const { name, files, tables } of examined) {
-    const add = (message: string, path?: string) => problems.push(at({ kind: 'face', branch: name, message }, path));
-    for (const { inode, text, path } of files) add(`files: inode ${inode}: ${text}`, path && textOf(path));
-    for (const { table, index, problem } of tables.problems) {
-      add(index === undefined ? `table ${table}: ${problem}` : `index ${index} of table ${table}: ${problem}`);
-    }
-    for (const table of tables.unchecked) unchecked.push({ branch: name, table });
-  }
-  return { ...pages, ok: problems.length === 0, problems, unchecked };
 }

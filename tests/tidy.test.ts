@@ -64,6 +64,8 @@ const layers: ReadonlyArray<{ readonly in: string; readonly may: readonly string
   { in: 'src/host/', may: [...pool, 'src/files/'] },
   // An adapter to another library's interface, over one face.
   { in: 'src/level/', may: [...pool, 'src/tables/'] },
+  // What only the whole can say, of a pool with all its faces.
+  { in: 'src/examine.ts', may: ['src/'] },
   // The public entry puts a pool together. Of the programs it knows the mount, for `pool.mount`, and the command line, which others ask of
   // a mounted pool; it loads both when that is called.
   { in: 'src/index.ts', may: ['src/', 'apps/fuse/mount.ts', 'apps/cli/served.ts'] },

@@ -9,18 +9,18 @@ import type { Job } from './ops/job.ts';
 import { type Problem, Verification } from './ops/verify.ts';
 import type { Tree } from './ops/view.ts';
 import { decodeUtf8 } from './platform.ts';
-import { drive, driveSync } from './task.ts';
+import { drive, driveSync, either, type Task } from './task.ts';
 
 export type { FileChange } from './ops/compare.ts';
 export type { Problem as FilesProblem } from './ops/verify.ts';
 
 /** All that differs from `a` to `b`, two branches of one pool, in order of paths. Time goes with what differs. */
-export function compareFiles(a: Branch, b: Branch): Promise<FileChange[]> {
-  return held([a, b], ([before, after]) => drive(after!, compareTrees(before!, after!)));
+export async function compareFiles(a: Branch, b: Branch): Promise<FileChange[]> {
+  return drive(b, held([a, b], compareTrees));
 }
 
 export function compareFilesSync(a: Branch, b: Branch): FileChange[] {
-  return heldSync([a, b], ([before, after]) => driveSync(after!, compareTrees(before!, after!)));
+  return driveSync(b, held([a, b], compareTrees));
 }
 
 /** The path of the file that a key is about; undefined if it is about something else. One operation. */
@@ -35,12 +35,12 @@ export function textOf(path: readonly Uint8Array[]): string {
 }
 
 /** What contradicts itself among the files of a branch; nothing, unless byre has a fault or the pool was damaged. */
-export function checkFiles(branch: Branch): Promise<readonly Problem[]> {
-  return held([branch], ([still]) => drive(still!, verify(still!)));
+export async function checkFiles(branch: Branch): Promise<readonly Problem[]> {
+  return drive(branch, held([branch], verify));
 }
 
 export function checkFilesSync(branch: Branch): readonly Problem[] {
-  return heldSync([branch], ([still]) => driveSync(still!, verify(still!)));
+  return driveSync(branch, held([branch], verify));
 }
 
 function* verify(branch: Branch): Job<readonly Problem[]> {
@@ -49,31 +49,30 @@ function* verify(branch: Branch): Job<readonly Problem[]> {
   return verification.problems;
 }
 
-/** Forks, which nobody writes; in a pool opened for reading, and for a snapshot, the branch itself. */
-async function held<T>(branches: readonly Branch[], look: (still: readonly Branch[]) => Promise<T>): Promise<T> {
+/** Looks at forks, which nobody writes; in a pool opened for reading, and for a snapshot, at the branch itself. */
+function* held<Held extends Branch[], T>(branches: readonly [...Held], look: (...still: Held) => Job<T>): Task<T> {
   const still: Branch[] = [];
   const forks: Branch[] = [];
   try {
     for (const branch of branches) {
-      if (!branch.readOnly) forks.push(await branch.pool.forkUnnamed(branch));
-      still.push(branch.readOnly ? branch : forks.at(-1)!);
+      const { pool, readOnly } = branch;
+      if (!readOnly) {
+        forks.push(
+          yield* either(
+            () => pool.forkUnnamed(branch),
+            () => pool.forkUnnamedSync(branch),
+          ),
+        );
+      }
+      still.push(readOnly ? branch : forks.at(-1)!);
     }
-    return await look(still);
+    return yield* look(...(still as Held));
   } finally {
-    for (const fork of forks) await fork.pool.release(fork);
-  }
-}
-
-function heldSync<T>(branches: readonly Branch[], look: (still: readonly Branch[]) => T): T {
-  const still: Branch[] = [];
-  const forks: Branch[] = [];
-  try {
-    for (const branch of branches) {
-      if (!branch.readOnly) forks.push(branch.pool.forkUnnamedSync(branch));
-      still.push(branch.readOnly ? branch : forks.at(-1)!);
+    for (const fork of forks) {
+      yield* either(
+        () => fork.pool.release(fork),
+        () => fork.pool.releaseSync(fork),
+      );
     }
-    return look(still);
-  } finally {
-    for (const fork of forks) fork.pool.releaseSync(fork);
   }
 }

@@ -82,6 +82,11 @@ export function drive<T>(runner: Runner, work: Work<T>): Promise<T> {
   return driveFrom(runner, work, work.next());
 }
 
+/** Asks what is there in both forms already. */
+export function* either<T>(wait: () => Promise<T>, waitSync: () => T): Task<T> {
+  return (yield { wait, waitSync }) as T;
+}
+
 /** Waits for what the caller gave: an iterator's next item, a filter's answer. In the synchronous form it must be there already. */
 export function given<T>(value: () => T | PromiseLike<T>): Wait {
   return {
