@@ -114,10 +114,10 @@ test('whoever reads the output may go away', () => {
 test('Ctrl-C leaves what was there, and no lock', async () => {
   byre(['put', ':/f'], 'old');
   const child = spawn(process.execPath, [program, 'put', ':/f'], { cwd: directory, env: environment() });
-  child.stdin.write('new');
+  // More than a pipe takes: it listens for signals before it begins to read.
+  const isRead = new Promise((resolve) => child.stdin.write(Buffer.alloc(1 << 20, 'new'), resolve));
   while (!readdirSync(directory).includes('.byre.lock')) await sleep(5);
-  // It listens for signals when it begins to read.
-  await sleep(500);
+  await isRead;
   child.kill('SIGINT');
   const status = await new Promise((resolve) => child.once('exit', resolve));
   expect(status).toBe(130);

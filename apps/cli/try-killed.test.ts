@@ -1,5 +1,6 @@
 /** `byre try` and `byre apply` killed at any moment, and beside others who write the same directory. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   appendFileSync,
   chmodSync,
@@ -97,11 +98,11 @@ for (const { form, options, needed } of forms) {
           '-c',
           'while :; do for i in 1 2 3 4 5 6 7 8 9; do echo y >> f$i; rm -f f1$i; mkdir -p d$i/d; echo z > d$i/d/z; rm -rf d$i; ln -sf /etc/passwd f2$i; done; done',
         ],
-        {
-          cwd: real(''),
-          stdio: 'ignore',
-        },
+        { cwd: real(''), stdio: ['ignore', 'pipe', 'ignore'], detached: true },
       );
+      churn.stdout.resume();
+      // Its programs have the pipe, too: they work here for a moment after it was killed.
+      const ended = once(churn, 'close');
       try {
         for (let round = 0; round < 6; round++) {
           const { status, stdout } = shell(
@@ -112,7 +113,8 @@ for (const { form, options, needed } of forms) {
           expect(stdout.startsWith('x'.repeat(5000))).toBe(true);
         }
       } finally {
-        churn.kill('SIGKILL');
+        process.kill(-churn.pid!, 'SIGKILL');
+        await ended;
       }
     });
 

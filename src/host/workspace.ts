@@ -4,9 +4,10 @@
  * Callers must make one with the pool open, must let nobody work in it any more when they `collect`, and must not dispose of it before
  * what was done in it is safe or unwanted.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Pool } from '../pool/pool.ts';
+import { startOf, stateOf } from '../pool/process-life.ts';
 import { exportDirectorySync } from './export.ts';
 import { importDirectorySync } from './import.ts';
 import type { Problem } from './import-state.ts';
@@ -30,8 +31,7 @@ export interface Workspace {
 /** What is written beside a workspace, so that it can be told to whom it belongs if its process dies. */
 export interface WorkspaceRecord {
   readonly pid: number;
-  /** When the process began, as the system tells it: numbers of processes are used again. */
-  readonly began: string;
+  readonly processStart: number | null;
   readonly poolPath: string;
   readonly branch: string;
   /** Where the command works. */
@@ -55,31 +55,12 @@ export interface Place {
 
 const RECORD = 'record.json';
 const PREFIX = 'work-';
-
-/** The time at which a process began, in the system's own ticks; empty if there is no such process, or no telling. */
-export function beginOf(pid: number): string {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-  } catch {
-    return '';
-  }
-}
-
-function isAlive({ pid, began }: WorkspaceRecord): boolean {
-  if (beginOf(pid) !== began) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
+const ASIDE = 'aside-';
 
 function writeRecord(own: string, place: Place, workspace: string, isOverlaid: boolean): WorkspaceRecord {
   const record: WorkspaceRecord = {
     pid: place.pid,
-    began: beginOf(place.pid),
+    processStart: startOf(place.pid),
     poolPath: place.poolPath,
     branch: place.branch,
     path: workspace,
@@ -101,7 +82,7 @@ function workspaceOf(own: string, record: WorkspaceRecord, problems: readonly Pr
       if (isOverlaid) settleFork(pool, branch);
       else collectFrom(pool, branch, record.path);
     },
-    dispose: () => removeOwn(own),
+    dispose: () => discard(own),
   };
 }
 
@@ -121,7 +102,7 @@ export function materialise(place: Place, onProgress: (files: number) => void = 
     place.pool.commitSync();
     return workspaceOf(own, record, problems);
   } catch (error) {
-    removeOwn(own);
+    discard(own);
     throw error;
   }
 }
@@ -148,8 +129,33 @@ function collectFrom(pool: Pool, branch: string, workspace: string): void {
   pool.commitSync();
 }
 
+/** Removes a workspace. Where something that the command left running writes, that is set aside, for a later trial to remove. */
+function discard(own: string): void {
+  // From here on it is no trial's.
+  rmSync(path.join(own, RECORD), { force: true });
+  try {
+    removeOwn(own);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
+    renameSync(own, path.join(path.dirname(own), `${ASIDE}${crypto.randomUUID()}`));
+  }
+}
+
+/** Removes what was set aside. What cannot be removed yet is in nobody's way, and the next trial tries again. */
+function removeAside(home: string): void {
+  for (const name of readdirSync(home)) {
+    if (!name.startsWith(ASIDE)) continue;
+    try {
+      removeOwn(path.join(home, name));
+    } catch {
+      // Something may be writing there still.
+    }
+  }
+}
+
 function freeDirectory(home: string): string {
   mkdirSync(home, { recursive: true, mode: 0o700 });
+  removeAside(home);
   for (let n = 1; ; n++) {
     const directory = path.join(home, `${PREFIX}${n}`);
     try {
@@ -194,7 +200,8 @@ export function leftovers(home: string): Leftover[] {
     const own = path.join(home, name);
     try {
       const record = readRecord(own);
-      if (!isAlive(record)) found.push({ ...record, workspace: workspaceOf(own, record) });
+      if (stateOf(record.pid, record.processStart) !== 'yes')
+        found.push({ ...record, workspace: workspaceOf(own, record) });
     } catch {
       // Without a record it is being made this moment, or its maker died before it held anything.
     }

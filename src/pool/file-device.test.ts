@@ -59,6 +59,7 @@ function caught(action: () => unknown): unknown {
 }
 
 test('keeps what was written, beyond 4 GiB too', () => {
+  system.failures = { statfsSync: 'ENOSYS' }; // a small disk can hold this file, of which nearly all is a hole
   const device = open();
   expect(device.created).toBe(true);
   const far = 5 * 2 ** 30;

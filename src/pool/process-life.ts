@@ -21,7 +21,7 @@ export type Life = { readonly lives: 'yes' | 'ending' | 'no' } | { readonly live
 export function ownIdentity(): ProcessIdentity {
   return {
     pid: process.pid,
-    processStart: statOf(process.pid)?.start ?? null,
+    processStart: startOf(process.pid),
     bootId: attempted(() => fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()),
     pidNamespace: attempted(() => fs.readlinkSync('/proc/self/ns/pid')),
     host: hostname(),
@@ -45,9 +45,17 @@ export function lifeOf(other: ProcessIdentity, self: ProcessIdentity, isShared: 
   return { lives: stateOf(other.pid, other.processStart) };
 }
 
-function stateOf(pid: number, processStart: number | null): 'yes' | 'ending' | 'no' {
+/** When a process of this machine began; null if there is no such process, or no telling. */
+export function startOf(pid: number): number | null {
+  return statOf(pid)?.start ?? null;
+}
+
+/** Judges a process of this machine, as {@link lifeOf} does. */
+export function stateOf(pid: number, processStart: number | null): 'yes' | 'ending' | 'no' {
   if (!isThere(pid)) return 'no';
-  const stat = statOf(pid);
+  const first = statOf(pid);
+  // The kernel writes flags before signals: who takes its signal between the two shows neither, this once.
+  const stat = first?.isEnding === false ? statOf(pid) : first;
   // It may have ended just now; else it is hidden, or there is no /proc.
   if (stat === undefined) return isThere(pid) ? 'yes' : 'no';
   if (processStart !== null && stat.start !== processStart) return 'no';
@@ -66,8 +74,8 @@ function isThere(pid: number): boolean {
   }
 }
 
-/** Of a process's flags, that it is exiting; of its pending signals, SIGKILL. */
-const EXITING = 0x4;
+/** Of a process's flags, that it is exiting, or that a signal has ended it; of its pending signals, SIGKILL. */
+const EXITING = 0x4 | 0x400;
 const KILLED = 0x100;
 
 interface ProcessStat {

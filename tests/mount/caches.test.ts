@@ -161,7 +161,8 @@ describe('in a mount of this process', needed, () => {
       const looker = startLooker(`${mounted.directory}/work`);
       const seen = async (script: string): Promise<string> => {
         await mounted.settled();
-        return (await run('sh', ['-c', script], { cwd: mounted.directory })).output;
+        // In one pipe, in the order in which it is said.
+        return (await run('sh', ['-c', `exec 2>&1; ${script}`], { cwd: mounted.directory })).output;
       };
       expect(await looker.look()).toEqual(after);
       expect(await seen('ls; cat work/file; ls moved')).toMatch(/^main\nwork\nNEW\n.*moved/);
@@ -181,7 +182,8 @@ describe('in a mount of this process', needed, () => {
   test('what is open in a branch that is dropped ends', async () => {
     await mountedHere({}, async (pool, mounted) => {
       await pool.fork('main', 'work');
-      const script = 'exec 3< file; read first <&3; echo $first; read go; cat dir/gone file; cat <&3; ls; echo end';
+      const script =
+        'exec 2>&1; exec 3< file; read first <&3; echo $first; read go; cat dir/gone file; cat <&3; ls; echo end';
       const child = spawn(...commandIn(`${mounted.directory}/work`, 'sh', ['-c', script]), { stdio: 'pipe' });
       let said = '';
       for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));

@@ -171,9 +171,9 @@ def test_copy_file_range_shares_pages():
     size = 32 << 20
     piece = os.urandom(1 << 20)
     put('source', piece * 32)
-    os.sync()
-    free = os.statvfs('.').f_bfree
     source = os.open('source', os.O_RDONLY)
+    os.fsync(source)
+    free = os.statvfs('.').f_bfree
     target = os.open('target', os.O_WRONLY | os.O_CREAT)
     left = size
     while left > 0:

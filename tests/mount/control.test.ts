@@ -85,7 +85,7 @@ describe('the control socket', needsMount, () => {
   test('after a rollback nothing of before is seen', async () => {
     await withMount(
       async ({ poolPath, directory }) => {
-        await shell('echo one > file; mkdir dir; echo same > dir/same; sync', { cwd: directory });
+        await shell('echo one > file; mkdir dir; echo same > dir/same; sync file dir/same', { cwd: directory });
         await command(poolPath, ['snapshot', 'work', 'before']);
         await shell('echo two > file; rm -r dir; echo new > new; cat file new; stat -c %s file', { cwd: directory });
         await command(poolPath, ['rollback', 'work', 'before']);

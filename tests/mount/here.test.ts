@@ -84,10 +84,10 @@ describe('a mount in this process', needsMount, () => {
     await mountedHere(async (pool, { directory }) => {
       const files = filesOf(await pool.branch('main')).promises;
       await files.writeFile('/file', 'kept');
-      const reading = shell(`exec 3<file; echo open; while [ -e file ]; do sleep 0.05; done; cat <&3`, {
+      const reading = shell(`exec 3<file; echo open; : > opened; while [ -e file ]; do sleep 0.05; done; cat <&3`, {
         cwd: directory,
       });
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await until(async () => (await files.readdir('/')).includes('opened'));
       await files.unlink('/file');
       expect(await reading).toBe('open\nkept');
     }, 'main');

@@ -10,6 +10,7 @@ import { attach, cleanStale, detach } from '../../apps/fuse/transport/attach.ts'
 import { byreMounts, parseMountTable } from '../../apps/fuse/transport/mount-table.ts';
 import { canReceiveDescriptors } from '../../apps/fuse/transport/receive-descriptor.ts';
 import { unmount } from '../../apps/fuse/unmount.ts';
+import { filesOf } from '../../src/files/index.ts';
 import { openPoolSync } from '../../src/pool/open-pool.ts';
 import { needs } from '../needs.ts';
 import {
@@ -24,6 +25,20 @@ import {
   verifyPool,
   withMount,
 } from './mounted.ts';
+
+/** Whether the pool's last commit has `/file` with this content. */
+function committed(poolPath: string, content: string): boolean {
+  const pool = openPoolSync(poolPath, { create: false, readOnly: true });
+  try {
+    return filesOf(pool.branchSync('work')).readFileSync('/file', 'utf8') === content;
+  } catch (error) {
+    // Not there yet, or a commit has just come.
+    if (!['ENOENT', 'STALE'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    return false;
+  } finally {
+    pool.closeSync();
+  }
+}
 
 function isMounted(directory: string): boolean {
   return byreMounts().some((entry) => entry.directory === directory);
@@ -99,7 +114,7 @@ describe('a mount process', needsMount, () => {
     const mount = await mountedPool();
     try {
       await shell('echo kept > file', { cwd: mount.directory });
-      await new Promise((resolve) => setTimeout(resolve, 2500));
+      await until(() => committed(mount.poolPath, 'kept\n'));
       process.kill(mount.mounted.pid, 'SIGKILL');
       await mount.mounted.ended;
       await cleanStale(mount.directory);
@@ -133,14 +148,15 @@ describe('a mount process', needsMount, () => {
           said += chunk;
         });
         const gone = new Promise((resolve) => user.once('close', resolve));
-        await new Promise((resolve) => setTimeout(resolve, 1200 + round * 377));
+        // Not by the clock alone: on a busy machine Python takes a second to start.
+        await until(() => said.split('\n').length > 5, 60);
+        await new Promise((resolve) => setTimeout(resolve, 200 + round * 377));
         const current = round === 0 ? mount.mounted.pid : lastPid;
         process.kill(current, 'SIGKILL');
         await gone;
         const synced = said.split('\n').slice(0, -1);
         expect(synced.length).toBeGreaterThan(3);
         // The next mount cleans up by itself.
-        await until(async () => !(await run('kill', ['-0', String(current)])).output.includes('no') || true);
         const again = await mount.again();
         lastPid = again.pid;
         const names = new Set(await readdir(mount.directory));

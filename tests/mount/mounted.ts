@@ -160,7 +160,7 @@ export async function mountedPool(
     mounted,
     again,
     async end() {
-      await mounted.unmount();
+      await until(() => unmounted(mounted));
       verifyPool(poolPath);
     },
     async close() {
@@ -173,6 +173,17 @@ export async function mountedPool(
       rmSync(home, { recursive: true, force: true });
     },
   };
+}
+
+/** Unmounts; false while something works there, as programs do for a moment after their ends have been told. */
+async function unmounted(mounted: Mounted): Promise<boolean> {
+  try {
+    await mounted.unmount();
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+    return false;
+  }
 }
 
 /** Opens the pool, checks all of it, and closes it. */

@@ -15,7 +15,7 @@ import { Session, smallPool } from './session.ts';
 
 const PAGE = 4096;
 /** Nothing takes nearly so long: a damage that does counts as a hang. */
-const MOST_MS = 5000;
+const MOST_MS = 60_000;
 const MAY_OPEN = ['DAMAGED', 'NOT_A_POOL', 'UNSUPPORTED'];
 
 type Contents = ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>;

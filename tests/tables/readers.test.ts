@@ -21,7 +21,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true }));
 
-test('4 threads and a process read a snapshot under writes', { timeout: 60_000 }, async () => {
+test('4 threads and a process read a snapshot under writes', async () => {
   const file = path.join(directory, 'pool.byre');
   const pool = openPoolSync(file, { commitEveryMs: 0 });
   const table = pool.branchSync('main').table<number>('rows');
