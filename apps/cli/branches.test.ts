@@ -100,6 +100,12 @@ describe('branches', () => {
     expect(await json(['limit'])).not.toHaveProperty('limitBytes');
   });
 
+  test('are named alone where files are of no use', async () => {
+    await done(['fork', 'one']);
+    for (const line of ['mount :/src out', 'mount one:/src out', 'tables one:/src', 'merge one:/src', 'drop one:/src'])
+      expect(await byre(line.split(' '))).toMatchObject({ status: 2, error: expect.stringMatching(/has a path/) });
+  });
+
   test("a pool's limit needs no branch main", async () => {
     await done(['rename', 'main', 'trunk']);
     expect(await json(['limit', '--pool-limit=16M'])).toEqual({ pool: expect.any(String), limitBytes: 16 << 20 });

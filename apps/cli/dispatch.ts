@@ -2,7 +2,7 @@
  * Runs one command line: finds the command, parses, runs, tells failures, returns the exit status.
  * Callers must give a world for it; nothing here may touch the process, since the command may be another process's.
  */
-import { type Parsed, parseArguments } from './arguments.ts';
+import { type Parsed, parseArguments, takePositionals } from './arguments.ts';
 import type { Command } from './command.ts';
 import { type Failure, failureOf, HandedOver } from './failure.ts';
 import { type Session, Status, usage } from './session.ts';
@@ -26,8 +26,10 @@ async function load(name: string): Promise<Command> {
   throw usage(`there is no command '${name}'${near === '' ? ": 'byre help' lists them" : near}`);
 }
 
-async function help(world: World, name: string | undefined): Promise<number> {
+async function help(world: World, words: readonly string[]): Promise<number> {
   const { commandHelp, overview } = await import('./help.ts');
+  const positionals = words.filter((each) => !each.startsWith('-'));
+  const [name] = takePositionals({ positionals }, ['COMMAND'], 1);
   if (name !== undefined) {
     world.write(commandHelp(await load(name)));
     return Status.ok;
@@ -85,15 +87,12 @@ export async function runLine(args: readonly string[], makeWorld: MakeWorld): Pr
   let command: Command | undefined;
   try {
     if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
-      return await help(
-        world,
-        others.find((each) => !each.startsWith('-')),
-      );
+      return await help(world, others);
     }
     command = await load(name);
     // A command line that is to be run may have a --help of its own, which is not ours.
     const parsed = parseArguments(command, others);
-    if (parsed.values.help === true) return await help(world, name);
+    if (parsed.values.help === true) return await help(world, [command.name]);
     json = parsed.values.json === true;
     world = makeWorld(command, json);
     return (await command.run(sessionOf(world, parsed, json))) ?? Status.ok;

@@ -69,6 +69,7 @@ test('the overview has every command', async () => {
   expect(all).toMatchObject({ status: 0, error: '' });
   for (const { name } of entries) expect(all.output).toMatch(new RegExp(`^  ${name} `, 'm'));
   for (const args of [[], ['--help'], ['-h']]) expect(await byre(...args)).toEqual(all);
+  expect(await byre('help', 'ls', 'rm')).toMatchObject({ status: 2, error: "byre: what is 'rm' for?\n" });
 });
 
 test('docs/cli.md is made of the help: update it with `npx vitest run apps/cli/help.test.ts -u`', async () => {

@@ -49,7 +49,8 @@ export const targetHelp = `A branch is named by its name, and what is in it by B
   main   main:/src/a.ts   :/src/a.ts
 The pool is given by --pool, or by $BYRE_POOL, or is the nearest file '.byre' from here upwards. It can
 also stand before the branch, if it begins with / ./ ../ or ~/, or ends in .byre:
-  work.byre:main   ./pool:main:/src   ../p.byre::/src`;
+  work.byre:main   ./pool:main:/src   ../p.byre::/src
+Where a command takes a POOL, as 'byre check' does, the whole word is the path of its file or directory.`;
 
 /** What exit statuses mean: here, and in docs/cli.md. */
 export const statusHelp = `0    done; for a question: no difference, nothing wrong

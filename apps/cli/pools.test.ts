@@ -57,6 +57,38 @@ describe('pools', () => {
     expect((await byre(['init', at('old')])).status).toBe(4);
   });
 
+  test('are meant by the whole word where a command takes one', async () => {
+    mkdirSync(path.join(directory(), 'folder'));
+    await done(['init', 'other']);
+    await done(['init', 'folder']);
+    await done(['init', 'a:b']);
+    const named = { other: 'other', folder: 'folder/.byre', 'a:b': 'a:b', '~/other': 'other' };
+    for (const pool of ['other', 'folder']) await done(['fork', `of-${pool}`, '-p', pool]);
+    for (const [typed, file] of Object.entries(named)) {
+      const options = { environment: { HOME: directory() } };
+      for (const command of ['check', 'scrub', 'df', 'compact'])
+        expect((await json([command, typed], options)).pool).toBe(path.join(directory(), file));
+    }
+    expect(await done(['branches', '-1', 'other'])).toBe('main\nof-other\n');
+    expect(await done(['branches', '-1', path.join(directory(), 'folder')])).toBe('main\nof-folder\n');
+    mkdirSync(path.join(directory(), 'empty'));
+    for (const command of ['check', 'scrub', 'df', 'compact', 'branches']) {
+      for (const [typed, where] of [
+        ['main', 'at'],
+        ['.byre:main', 'at'],
+        ['empty', 'in'],
+      ] as const) {
+        expect(await byre([command, typed])).toMatchObject({
+          status: 3,
+          output: '',
+          error: `byre: there is no pool ${where} ${path.join(directory(), typed)}: make one with 'byre init', or check the path\n`,
+        });
+      }
+      expect(await byre([command, ''])).toMatchObject({ status: 2, output: '' });
+      expect((await byre([command, 'other', '-p', 'folder'])).error).toMatch(/a command works on one pool/);
+    }
+  });
+
   test('that are missing or none are told as such', async () => {
     const none = await byre(['ls'], { directory: '/', environment: { XDG_STATE_HOME: directory() } });
     expect(none).toMatchObject({ status: 3, output: '' });

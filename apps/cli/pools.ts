@@ -5,6 +5,7 @@ import { existsSync, realpathSync, statSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { takePositionals } from './arguments.ts';
 import { CommandFailure, refused, type Session, Status, usage } from './session.ts';
 import type { Target } from './target.ts';
 
@@ -58,8 +59,15 @@ function isFile(file: string): boolean {
 
 /** An absolute path; a shell leaves `~` alone before a colon. */
 export function pathOf(session: Session, typed: string): string {
-  const home = (): string => session.environment.HOME ?? os.homedir();
+  const home = (): string => session.environment.HOME || os.homedir();
   return session.path(typed.startsWith('~/') ? path.join(home(), typed.slice(2)) : typed);
+}
+
+/** What a command is to work on that takes a pool and nothing in it: the whole word is a path. */
+export function takePool(session: Session): Target[] {
+  const [pool] = takePositionals(session, ['POOL'], 1);
+  if (pool === '') throw usage('an empty name: give the path of a pool, or leave it out');
+  return pool === undefined ? [] : [{ pool, branch: undefined, path: undefined }];
 }
 
 /** The pool's file that the targets, the options or the surroundings name, without symbolic links. It is there. */
@@ -82,10 +90,9 @@ export async function locatePool(session: Session, targets: readonly (Target | u
     );
   }
   if (!existsSync(found)) {
-    throw new CommandFailure(
-      `there is no pool at ${found}: make one with 'byre init', or check the path`,
-      Status.missing,
-    );
+    const above = path.dirname(found);
+    const where = path.basename(found) === POOL_FILE && existsSync(above) ? `in ${above}` : `at ${found}`;
+    throw new CommandFailure(`there is no pool ${where}: make one with 'byre init', or check the path`, Status.missing);
   }
   return realpathSync(found);
 }

@@ -2,13 +2,12 @@
  * `byre branches`: what branches and snapshots there are.
  * It reads the last commit and never waits for a writer.
  */
-import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { showBytes, showTable, showTime } from '../format.ts';
 import { withPool } from '../pool.ts';
+import { takePool } from '../pools.ts';
 import { writeJson } from '../session.ts';
 import { shown } from '../shown.ts';
-import { parseTarget } from '../target.ts';
 
 export const branches: Command = {
   name: 'branches',
@@ -23,8 +22,7 @@ export const branches: Command = {
     ['byre branches -z | xargs -0 -n1 byre ls', 'lists the files of each'],
   ],
   async run(session) {
-    const [typed] = takePositionals(session, ['POOL'], 1);
-    const targets = [typed === undefined ? undefined : parseTarget(typed)];
+    const targets = takePool(session);
     const list = await withPool(session, { mode: 'read', targets }, (pool) => pool.branches());
     if (session.json) writeJson(session, list);
     else if (session.values.null === true) for (const { name } of list) session.write(`${name}\0`);

@@ -2,19 +2,17 @@
  * `byre check` and `byre scrub`: prove a pool.
  * They mend nothing: what is damaged is told, and everything else stays usable.
  */
-import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { showBytes, showCount } from '../format.ts';
 import { withPool } from '../pool.ts';
+import { takePool } from '../pools.ts';
 import { type Session, writeJson } from '../session.ts';
 import { shown } from '../shown.ts';
-import { parseTarget } from '../target.ts';
 
 const PAGE_BYTES = 4096;
 
 async function run(session: Session, how: 'check' | 'scrub'): Promise<number> {
-  const [typed] = takePositionals(session, ['POOL'], 1);
-  const targets = [typed === undefined ? undefined : parseTarget(typed)];
+  const targets = takePool(session);
   const { examine, showProblem, statusOf } = await import('../examine.ts');
   return await withPool(session, { mode: 'either', targets }, async (pool, poolPath) => {
     const report = await examine(session, pool, how);

@@ -2,12 +2,11 @@
  * `byre compact`: gives free space back to the file system.
  * It moves pages and changes no content; it can be interrupted at any moment.
  */
-import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { showBytes, showCount } from '../format.ts';
 import { withPool } from '../pool.ts';
+import { takePool } from '../pools.ts';
 import { writeJson } from '../session.ts';
-import { parseTarget } from '../target.ts';
 
 export const compact: Command = {
   name: 'compact',
@@ -16,8 +15,7 @@ export const compact: Command = {
   details: "Moves what lies at the end of the pool's file into free pages before it, and cuts the file.",
   examples: [['byre compact', 'after large branches were dropped']],
   async run(session) {
-    const [typed] = takePositionals(session, ['POOL'], 1);
-    const targets = [typed === undefined ? undefined : parseTarget(typed)];
+    const targets = takePool(session);
     await withPool(session, { mode: 'write', targets }, async (pool, poolPath) => {
       session.progress('compacting');
       const { bytesBefore, bytesAfter, movedPages } = await pool.compact();

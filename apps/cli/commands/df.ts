@@ -2,13 +2,12 @@
  * `byre df`: the space of a pool and of its branches.
  * Beside a process that writes it shows the last commit, so it must not be taken for what that process has room for.
  */
-import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { showBytes, showTable } from '../format.ts';
 import { withPool } from '../pool.ts';
+import { takePool } from '../pools.ts';
 import { writeJson } from '../session.ts';
 import { shown } from '../shown.ts';
-import { parseTarget } from '../target.ts';
 
 const optional = (bytes: number | undefined): string => (bytes === undefined ? '-' : showBytes(bytes));
 
@@ -26,8 +25,7 @@ old states that only it remembers, as the bases of merges, this can be more than
     ['byre df -s --json work.byre', 'exact numbers for a program, without the branches'],
   ],
   async run(session) {
-    const [typed] = takePositionals(session, ['POOL'], 1);
-    const targets = [typed === undefined ? undefined : parseTarget(typed)];
+    const targets = takePool(session);
     await withPool(session, { mode: 'either', targets }, async (pool, poolPath) => {
       await pool.loadCounts();
       const space = pool.space();

@@ -10,8 +10,7 @@ import { bytesOption } from '../options.ts';
 import { locatePool, pathOf } from '../pools.ts';
 import { refused, type Session, writeJson } from '../session.ts';
 import { shown } from '../shown.ts';
-import { parseTarget } from '../target.ts';
-import { branchName } from '../targets.ts';
+import { parseBranch } from '../target.ts';
 import { patiently } from '../trial-pool.ts';
 
 /** The thread that holds the pool in the mount process, and runs other processes' commands. */
@@ -24,9 +23,8 @@ function tell(session: Session, poolPath: string, branch: string | undefined, di
 
 async function mounted(session: Session): Promise<void> {
   const typed = takePositionals(session, ['DIR', 'DIR'], 1);
-  const text = typed.length > 1 ? typed[0]! : undefined;
-  const target = text === undefined ? undefined : parseTarget(text);
-  const branch = target?.branch === undefined || text === undefined ? undefined : branchName(target, text);
+  const target = typed.length > 1 ? parseBranch(typed[0]!) : undefined;
+  const branch = target?.branch;
   const directory = pathOf(session, typed.at(-1)!);
   const poolPath = await locatePool(session, [target]);
   const { values } = session;
