@@ -169,6 +169,37 @@ for (const { form, options, needed } of forms) {
         expect(readdirSync(real(''))).toEqual(['a', 'b', 'c']);
       });
 
+      test('has what its try began with for its past', () => {
+        const parents = () =>
+          (JSON.parse(byre('branches', '--json').stdout) as Array<Record<'name' | 'parent', string>>)
+            .filter(({ name }) => name === 'idea' || name === 'more' || name === 'other')
+            .map(({ name, parent }) => [name, parent]);
+        writeFileSync(real('untouched'), 'u');
+        writeFileSync(real('lines'), '1\n2\n3\n4\n5\n');
+        shell(...options, '--branch', 'idea')('sed -i s/1/one/ lines; echo b >> a');
+        shell(...options, '--from', 'idea', '--branch', 'more')('echo c >> a');
+        shell(...options, '--branch', 'other')('sed -i s/5/five/ lines; echo d > d');
+        expect(parents()).toEqual([
+          ['idea', 'real@1'],
+          ['more', 'idea'],
+          // What was written the moment before it was imported may be looked at again.
+          ['other', expect.stringMatching(/^real@[12]$/)],
+        ]);
+        expect(byre('diff', '-1', '--since-fork', 'idea').stdout).toBe('a\nlines\n');
+        expect(byre('diff', '-1', '--since-fork', 'more').stdout).toBe('a\n');
+        expect(byre('diff', '-1', '--since-fork', 'other').stdout).toBe('d\nlines\n');
+        // What idea has done since is no conflict with what lies on top of it.
+        expect(byre('merge', 'more', 'idea')).toMatchObject({ status: 0, stdout: 'merged more into idea\n' });
+        expect(byre('fork', 'real@1', 'both').status).toBe(0);
+        for (const from of ['idea', 'other']) {
+          expect(byre('merge', from, 'both')).toMatchObject({ status: 0, stdout: `merged ${from} into both\n` });
+        }
+        expect(byre('cat', 'both:/lines').stdout).toBe('one\n2\n3\n4\nfive\n');
+        expect(byre('cat', 'both:/a').stdout).toBe('a\nb\nc\n');
+        expect(byre('apply', 'both')).toMatchObject({ status: 0 });
+        expect(readdirSync(real(''))).toEqual(['a', 'd', 'lines', 'untouched']);
+      });
+
       test('names are not taken twice', () => {
         shell(...options, '--branch', 'idea')('echo 1 > b');
         expect(shell(...options, '--branch', 'idea')('echo 2 > b')).toMatchObject({ status: 125 });

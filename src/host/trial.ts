@@ -146,17 +146,6 @@ export function changesOf(pool: Pool, branch: string): FileChange[] {
   return compareBranches(pool, trialOf(pool, branch).base, branch);
 }
 
-/**
- * Puts a fork of the branch in its place: who has the branch open, such as a mount for a process that outlived its trial, loses it, so
- * that nobody changes any more what is to be shown and applied.
- */
-export function settleFork(pool: Pool, branch: string): void {
-  const fresh = freeName(pool, 'try@settling');
-  pool.forkSync(branch, fresh);
-  pool.dropSync(branch);
-  pool.renameSync(fresh, branch);
-}
-
 /** Drops a trial's branch, and the state it began with if nothing else needs it and a newer one is there. */
 export function dropTrial(pool: Pool, branch: string): void {
   const trial = findTrial(pool, branch);

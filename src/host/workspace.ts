@@ -12,7 +12,6 @@ import { exportDirectorySync } from './export.ts';
 import { importDirectorySync } from './import.ts';
 import type { Problem } from './import-state.ts';
 import { removeOwn } from './remove.ts';
-import { settleFork } from './trial.ts';
 
 export interface Workspace {
   /** Where the command works. */
@@ -79,7 +78,8 @@ function workspaceOf(own: string, record: WorkspaceRecord, problems: readonly Pr
     isOverlaid,
     problems,
     collect(pool) {
-      if (isOverlaid) settleFork(pool, branch);
+      // Who has the fork open, such as a mount for a process that outlived its trial, changes no more what is to be shown and applied.
+      if (isOverlaid) pool.renewSync(branch);
       else collectFrom(pool, branch, record.path);
     },
     dispose: () => discard(own),

@@ -315,7 +315,7 @@ function forkRecord(state: PoolState, source: OpenBranch, kind: BranchKind): Bra
 }
 
 /** Makes a record known as an open branch. */
-function adopt(state: PoolState, name: string | undefined, record: BranchRecord, recorded: boolean): OpenBranch {
+export function adopt(state: PoolState, name: string | undefined, record: BranchRecord, recorded: boolean): OpenBranch {
   const branch: OpenBranch = { name, record, recorded, gone: false, version: 0 };
   if (name === undefined) {
     // It gets a record only if a commit comes while it lives.

@@ -51,6 +51,39 @@ test('forks go their own ways, snapshots stay, rollback returns', async () => {
   await pool.close();
 });
 
+test('a renewed branch has the content, the limits and the past of the old one, which is lost to whoever has it', async () => {
+  const device = memoryDevice();
+  const pool = await openOn(device, {});
+  const main = await pool.branch('main');
+  set(main, 'a', '1');
+  const old = await pool.fork('main', 'work');
+  await pool.limit('work', { quotaBytes: 1 << 20, reservationBytes: 1 << 19 });
+  set(old, 'b', '2');
+  set(main, 'c', '3');
+  const before = (await pool.branches()).find(({ name }) => name === 'work');
+  const told = new Promise<void>((resolve) => old.onChange(resolve));
+  const renewed = await pool.renew('work');
+  await told;
+  expect(() => old.root).toThrow(expect.objectContaining({ code: 'NO_SUCH_BRANCH' }));
+  expect(await pool.branch('work')).toBe(renewed);
+  expect((await pool.branches()).find(({ name }) => name === 'work')).toEqual({ ...before, id: renewed.id });
+  expect(renewed.id).not.toBe(before?.id);
+  set(renewed, 'd', '4');
+  await pool.commit();
+  expect((await pool.check()).problems).toEqual([]);
+  await pool.close();
+  const again = await openOn(device, {});
+  expect((await again.branches()).find(({ name }) => name === 'work')).toMatchObject({ parent: 'main' });
+  expect(await again.merge({ from: 'work', into: 'main' })).toMatchObject({ merged: true, changes: 2 });
+  await again.drop('work');
+  expect((await again.check()).problems).toEqual([]);
+  await expect(again.renew('work')).rejects.toMatchObject({ code: 'NO_SUCH_BRANCH' });
+  await expect(again.snapshot('main', 'seed').then(() => again.renew('seed'))).rejects.toMatchObject({
+    code: 'READ_ONLY',
+  });
+  await again.close();
+});
+
 test('wrong names, options and handles are refused with what to do', async () => {
   const pool = await openOn(memoryDevice(), {});
   await expect(pool.branch('nobody')).rejects.toMatchObject({ code: 'NO_SUCH_BRANCH' });

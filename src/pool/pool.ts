@@ -39,6 +39,7 @@ import { loadCounts, openState } from './open.ts';
 import { type OpenOptions, type PoolOptions, resolveOptions } from './options.ts';
 import { type BothForms, bothForms } from './procedures.ts';
 import { refresh } from './refresh.ts';
+import { renewBranch } from './renew.ts';
 import { run } from './run.ts';
 import type { LostCommit, OpenBranch, PoolState } from './state.ts';
 import { drive, driveSync, type Steps } from './steps.ts';
@@ -114,6 +115,13 @@ const procedures = {
   /** Removes a branch or snapshot; the time it takes goes with the pages that only it used. */
   *drop(state: PoolState, name: string): Steps<void> {
     yield* dropBranch(state, name);
+  },
+  /**
+   * Puts a new branch of the same content, parent and history in a branch's place: handles and mounts of the old one lose it, as if it
+   * had been dropped.
+   */
+  *renew(state: PoolState, name: string): Steps<Branch> {
+    return handleOf(state, yield* renewBranch(state, name));
   },
   *branches(state: PoolState): Steps<BranchInfo[]> {
     return yield* listBranches(state);
