@@ -45,11 +45,30 @@ describe('branches', () => {
     expect(await byre(['drop', 'own', 'none', '--yes'])).toMatchObject({ status: 3 });
     expect(await done(['branches', '-1'])).toBe('main\nown\n');
     await done(['fork', 'own', 'twin']);
-    // What the twins have is lost with the second of them.
-    expect(await byre(['drop', 'own', 'twin'])).toMatchObject({ status: 4 });
+    // What the twins have is lost with the second of them: neither goes unasked, in whatever order they are named.
+    for (const names of [
+      ['own', 'twin'],
+      ['twin', 'main', 'own'],
+    ]) {
+      const both = await byre(['drop', ...names]);
+      expect(both).toMatchObject({ status: 4 });
+      expect(both.error).toMatch(
+        /no branch or snapshot that stays is as own is; .* as twin is; nothing was done|as twin is; .* as own is; nothing/,
+      );
+      const told = await byre(['drop', ...names], { answers: ['no'] });
+      expect(told).toMatchObject({ status: 4, error: 'byre: nothing was done\n' });
+      expect(told.questions).toHaveLength(1);
+      expect(told.questions[0]).toMatch(/Drop all of them\? \[y\/N\] $/);
+    }
+    expect(await done(['branches', '-1'])).toBe('main\nown\ntwin\n');
+    await done(['drop', 'own', 'own']);
     expect(await done(['branches', '-1'])).toBe('main\ntwin\n');
-    expect(await byre(['drop', 'twin'], { answers: ['yes'] })).toMatchObject({ status: 0 });
+    await done(['fork', 'other']);
+    await done(['put', 'other:/f'], { input: 'more' });
+    expect(await byre(['drop', 'twin', 'other'], { answers: ['yes'] })).toMatchObject({ status: 0 });
     expect(await done(['branches', '-1'])).toBe('main\n');
+    await done(['fork', 'twice']);
+    expect(await json(['drop', '-y', 'twice', 'twice'])).toEqual({ dropped: [{ name: 'twice' }] });
     expect((await byre(['drop'])).error).toMatch(/BRANCH is missing/);
     expect((await byre(['drop', ':'])).status).toBe(2);
   });
@@ -75,7 +94,9 @@ describe('branches', () => {
     });
     expect(await done(['cat', 'main:/f'])).toBe('one');
     expect(await done(['cat', 'after:/f'])).toBe('two');
-    expect((await byre(['rollback', 'before', 'main', '--yes'])).error).toMatch(/is a snapshot/);
+    const refused = await byre(['rollback', 'before', 'main', '--keep=kept']);
+    expect(refused).toMatchObject({ status: 4, error: expect.stringMatching(/is a snapshot/) });
+    expect(await done(['branches', '-1'])).toBe('after\nbefore\nmain\n');
   });
 
   test('have quotas and reservations, pools a limit', async () => {
@@ -95,6 +116,9 @@ describe('branches', () => {
     await done(['limit', 'main', '--quota=none', '--reserve=none', '--pool-limit=none']);
     expect(await json(['limit'])).not.toHaveProperty('limitBytes');
     expect((await byre(['limit', '--quota=much'])).error).toMatch(/--quota takes a size such as/);
+    // All of them or none.
+    expect(await byre(['limit', '--pool-limit=8M', '--reserve=1G'])).toMatchObject({ status: 4 });
+    expect(await json(['limit'])).not.toHaveProperty('limitBytes');
     expect(await byre(['limit', 'none', '--quota=1M'])).toMatchObject({ status: 3 });
     expect(await byre(['limit', 'none', '--pool-limit=8M'])).toMatchObject({ status: 3 });
     expect(await json(['limit'])).not.toHaveProperty('limitBytes');

@@ -50,6 +50,11 @@ describe('files', () => {
 
     expect(await byre(['rm', ':/a'])).toMatchObject({ status: 4 });
     expect(await byre(['rm', ':/bare', ':/none'])).toMatchObject({ status: 3 });
+    await done(['fork', 'other']);
+    expect(await byre(['rm', ':/bare', 'other:/bare', 'other:/none'])).toMatchObject({ status: 3 });
+    await done(['rm', ':/bare', 'other:/bare', ':/bare']);
+    await done(['put', 'run.sh', 'main:/bare']);
+    await done(['drop', '-y', 'other']);
     expect(await done(['ls'])).toBe('a\nbare\n');
     expect(await json(['rm', '-rf', ':/a', ':/bare', ':/none'])).toEqual({
       removed: [

@@ -78,6 +78,8 @@ test('set and del tell what they did, as JSON', async () => {
   const gone = await byre(['del', 'main:t', '["a", 1]', '{"$date": "2000-01-01T00:00:00.000Z"}', '--json']);
   const missing = [{ $date: '2000-01-01T00:00:00.000Z' }];
   expect([gone.status, JSON.parse(gone.output)]).toEqual([1, { table: 't', removed: 1, missing }]);
+  await done(['set', 'main:t', 'ada', '1']);
+  expect(await json(['del', 'main:t', 'ada', '"ada"'])).toEqual({ table: 't', removed: 1, missing: [] });
 });
 
 describe('rows as CSV', () => {

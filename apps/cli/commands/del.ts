@@ -5,7 +5,7 @@
 import { transaction } from '../../../src/tables/index.ts';
 import type { Command } from '../command.ts';
 import { withPool } from '../pool.ts';
-import { openTable, parseKey, toJson } from '../rows.ts';
+import { line, openTable, parseKey, toJson } from '../rows.ts';
 import { Status, usage, writeJson } from '../session.ts';
 import { parseTarget } from '../target.ts';
 
@@ -16,9 +16,11 @@ export const del: Command = {
   details: 'KEY is as for `byre get`. The status is 1 if any row was missing.',
   examples: [['byre del main:users ada bo', 'removes two rows']],
   async run(session) {
-    const [typed, ...keys] = session.positionals;
-    if (typed === undefined || keys.length === 0) throw usage('TABLE or KEY is missing');
+    const [typed, ...words] = session.positionals;
+    if (typed === undefined || words.length === 0) throw usage('TABLE or KEY is missing');
     const target = parseTarget(typed);
+    // A key that is named twice is one row.
+    const keys = [...new Map(words.map(parseKey).map((key) => [line(key), key])).values()];
     return await withPool(session, { mode: 'write', targets: [target] }, async (pool) => {
       const { branch, table } = await openTable(pool, target);
       const missing = await transaction(
@@ -26,7 +28,7 @@ export const del: Command = {
         async (one) => {
           const rows = one.table(table.name, { values: table.codec });
           const absent: unknown[] = [];
-          for (const key of keys) if (!(await rows.delete(parseKey(key)))) absent.push(toJson(parseKey(key)));
+          for (const key of keys) if (!(await rows.delete(key))) absent.push(toJson(key));
           return absent;
         },
         { durability: 'none' },

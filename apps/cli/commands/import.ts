@@ -3,6 +3,7 @@
  */
 import { realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
+import type { ByreError } from '../../../src/errors.ts';
 import { findUnchanged, type ImportOptions, type ImportReport, importDirectorySync } from '../../../src/host/import.ts';
 import type { Pool } from '../../../src/pool/pool.ts';
 import { takePositionals } from '../arguments.ts';
@@ -36,11 +37,20 @@ async function isThere(pool: Pool, name: string): Promise<boolean> {
 
 /** All of it or nothing: the work is done in a fork, which then takes the branch's place. */
 async function importInto(pool: Pool, name: string, directory: string, options: ImportOptions): Promise<ImportReport> {
-  const branch = (await isThere(pool, name)) ? await writableBranch(pool, name) : await pool.createBranch(name);
+  const isNew = !(await isThere(pool, name));
+  const branch = isNew ? await pool.createBranch(name) : await writableBranch(pool, name);
   const fork = await pool.forkUnnamed(branch);
-  const report = importDirectorySync(fork, directory, options);
-  if (!(await pool.adopt(branch, fork))) throw refused(`branch ${name} was changed meanwhile: import again`);
-  return report;
+  try {
+    const report = importDirectorySync(fork, directory, options);
+    if (!(await pool.adopt(branch, fork))) throw refused(`branch ${name} was changed meanwhile: import again`);
+    return report;
+  } catch (error) {
+    // The first failure is the one to tell.
+    if (isNew) await pool.drop(name).catch((_after: ByreError) => {});
+    throw error;
+  } finally {
+    await pool.release(fork);
+  }
 }
 
 /** Which options are about which kind of import. */

@@ -2,6 +2,8 @@
  * `byre limit`: how large a pool and its branches may get.
  * A limit below what is in use is refused by the pool; a quota is not, and then nothing more can be written.
  */
+import type { BranchLimits } from '../../../src/pool/branches.ts';
+import type { Pool } from '../../../src/pool/pool.ts';
 import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { showBytes, showTable } from '../format.ts';
@@ -19,6 +21,19 @@ function limitOption(name: string, value: Values[string]): number | undefined {
 }
 
 const orNone = (bytes: number | undefined): string => (bytes === undefined ? 'none' : showBytes(bytes));
+
+/** All of them or none. The pool's comes first: there may be room for a reservation only then. */
+async function setLimits(pool: Pool, limitBytes: number | undefined, name: string, own: BranchLimits): Promise<void> {
+  const before = pool.space().limitBytes ?? 0;
+  if (limitBytes !== undefined) pool.setLimit(limitBytes);
+  if (Object.keys(own).length === 0) return;
+  try {
+    await pool.limit(name, own);
+  } catch (error) {
+    if (limitBytes !== undefined) pool.setLimit(before);
+    throw error;
+  }
+}
 
 export const limit: Command = {
   name: 'limit',
@@ -47,13 +62,10 @@ export const limit: Command = {
     const isAboutBranch = typed !== undefined || quotaBytes !== undefined || reservationBytes !== undefined || !isSet;
     await withPool(session, { mode: isSet ? 'write' : 'read', targets: [target] }, async (pool, poolPath) => {
       if (isAboutBranch) await pool.branch(name);
-      if (limitBytes !== undefined) pool.setLimit(limitBytes);
-      if (quotaBytes !== undefined || reservationBytes !== undefined) {
-        await pool.limit(name, {
-          ...(quotaBytes === undefined ? {} : { quotaBytes }),
-          ...(reservationBytes === undefined ? {} : { reservationBytes }),
-        });
-      }
+      await setLimits(pool, limitBytes, name, {
+        ...(quotaBytes === undefined ? {} : { quotaBytes }),
+        ...(reservationBytes === undefined ? {} : { reservationBytes }),
+      });
       const branch = (await pool.branches()).find((each) => each.name === name);
       const space = pool.space();
       const now = { quotaBytes: branch?.quotaBytes, reservationBytes: branch?.reservationBytes };

@@ -33,17 +33,31 @@ function removeOne(files: Files, name: string | Uint8Array, title: string, { rec
   return true;
 }
 
-/** In one turn, so that nobody's change comes in between. */
-function removeFrom(pool: Pool, branch: Branch, paths: readonly string[], options: Options): string[] {
-  const { name = '' } = branch;
-  const fork = pool.forkUnnamedSync(branch);
+interface Removal {
+  readonly branch: Branch;
+  readonly paths: ReadonlySet<string>;
+}
+
+/** All of them or none, in one turn, so that nobody's change comes in between. */
+function removeAll(pool: Pool, removals: readonly Removal[], options: Options): object[] {
+  const forks: Branch[] = [];
   try {
-    const files = createFiles(fork);
-    const removed = paths.filter((path) => removeOne(files, pathOfTyped(path), shown(showTarget(name, path)), options));
-    if (!pool.adoptSync(branch, fork)) throw refused(`branch ${name} was changed meanwhile: remove again`);
+    const removed = removals.flatMap(({ branch, paths }) => {
+      const { name = '' } = branch;
+      const fork = pool.forkUnnamedSync(branch);
+      forks.push(fork);
+      const files = createFiles(fork);
+      return [...paths]
+        .filter((path) => removeOne(files, pathOfTyped(path), shown(showTarget(name, path)), options))
+        .map((path) => ({ branch: name, ...jsonName('path', path) }));
+    });
+    for (const [at, { branch }] of removals.entries()) {
+      if (!pool.adoptSync(branch, forks[at]!))
+        throw refused(`branch ${branch.name} was changed meanwhile: remove again`);
+    }
     return removed;
   } finally {
-    pool.releaseSync(fork);
+    for (const fork of forks) pool.releaseSync(fork);
   }
 }
 
@@ -58,19 +72,16 @@ async function run(session: Session): Promise<void> {
   const { positionals, values } = session;
   if (positionals.length === 0) throw usage('TARGET is missing');
   const targets = positionals.map(parseTarget);
-  const byBranch = new Map<string, string[]>();
+  const byBranch = new Map<string, Set<string>>();
   for (const [at, target] of targets.entries()) {
     const name = target.branch ?? DEFAULT_BRANCH;
-    byBranch.set(name, [...(byBranch.get(name) ?? []), requirePath(target, positionals[at]!)]);
+    byBranch.set(name, (byBranch.get(name) ?? new Set()).add(requirePath(target, positionals[at]!)));
   }
   const options = { recursive: values.recursive === true, force: values.force === true };
   await withPool(session, { mode: 'write', targets }, async (pool) => {
-    const removed: object[] = [];
-    for (const [name, paths] of byBranch) {
-      const branch = await writableBranch(pool, name);
-      for (const path of removeFrom(pool, branch, paths, options))
-        removed.push({ branch: name, ...jsonName('path', path) });
-    }
+    const removals: Removal[] = [];
+    for (const [name, paths] of byBranch) removals.push({ branch: await writableBranch(pool, name), paths });
+    const removed = removeAll(pool, removals, options);
     if (session.json) writeJson(session, { removed });
   });
 }
@@ -79,7 +90,7 @@ export const rm: Command = {
   name: 'rm',
   summary: 'remove files from a branch',
   usage: ['[-rf] TARGET...'],
-  details: 'Of the targets in one branch either all are removed or, if one cannot be, none.',
+  details: 'Either all targets are removed or, if one cannot be, none.',
   options: {
     recursive: { type: 'boolean', short: 'r', text: 'directories, too, with all that is in them' },
     force: { type: 'boolean', short: 'f', text: 'what is not there is no failure' },

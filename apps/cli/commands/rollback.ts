@@ -8,7 +8,7 @@ import { confirm, yesOption } from '../confirm.ts';
 import { lossOf } from '../losses.ts';
 import { withPool } from '../pool.ts';
 import { writeJson } from '../session.ts';
-import { takeBranches } from '../targets.ts';
+import { takeBranches, writableBranch } from '../targets.ts';
 
 export const rollback: Command = {
   name: 'rollback',
@@ -28,6 +28,7 @@ or snapshot is as BRANCH is now, what it has would be lost: it asks, unless --ye
     const [branch, to] = takeBranches(takePositionals(session, ['SNAPSHOT', 'SNAPSHOT'], 1), 2);
     const { keep } = session.values;
     await withPool(session, { mode: 'write', targets: [branch!.target, to!.target] }, async (pool) => {
+      await writableBranch(pool, branch!.name);
       await pool.branch(to!.name);
       if (typeof keep === 'string') await pool.snapshot(branch!.name, keep);
       else {
