@@ -40,6 +40,8 @@ export class Context implements Runner {
   readonly branch: Branch;
   readonly view: View;
   readonly descriptors = new Descriptors();
+  /** The FileHandles given out: another's would name another file by the same number. */
+  readonly handles = new WeakSet<object>();
   readonly opened: OpenInodes;
   readonly changes: Changes;
   readonly umask: number;

@@ -106,6 +106,24 @@ test('descriptors of other handles of the branch keep a file too', async () => {
   other.closeSync(fd);
 });
 
+test('a handle of other files is refused: its number means another file here', async () => {
+  await using here = testPool();
+  const { files } = here;
+  files.writeFileSync('/f', 'kept');
+  const own = await files.promises.open('/f', 'r+');
+  const foreign = await createFiles(here.main).promises.open('/g', 'w+');
+  expect(foreign.fd).toBe(own.fd);
+  const refused = expect.objectContaining({
+    code: 'ERR_INVALID_ARG_TYPE',
+    message: expect.stringMatching(/these files/),
+  });
+  await expect(files.promises.writeFile(foreign, 'lost')).rejects.toEqual(refused);
+  await expect(own.copyRange(0, foreign, 0, 1)).rejects.toEqual(refused);
+  expect(() => files.createReadStream('', { fd: foreign })).toThrow(refused);
+  expect(await files.promises.readFile(own, 'utf8')).toBe('kept');
+  for (const handle of [own, foreign]) await handle.close();
+});
+
 test('what lost its name while open is cleared away after reopening, and in forks', async () => {
   const device = memoryDevice();
   {

@@ -27,14 +27,21 @@ import {
 
 type Methods<F extends Form> = PathMethods<F> & DescriptorMethods<F>;
 type SyncMethods = { readonly [Name in keyof Methods<'sync'> & string as `${Name}Sync`]: Methods<'sync'>[Name] };
-type CallbackMethods = { readonly [Name in keyof Methods<'callback'>]: Methods<'callback'>[Name] };
+type CallbackMethods = { readonly [Name in keyof Methods<'callback'>]: Methods<'callback'>[Name] & Promisified<Name> };
+
+/** How the types of `util.promisify` find the promise form of an overloaded method; as in node's own types, there is no such property. */
+interface Promisified<Name extends keyof Methods<'promises'>> {
+  readonly __promisify__: Name extends 'open'
+    ? (...args: Parameters<Methods<'promises'>['open']>) => Promise<number>
+    : Methods<'promises'>[Name];
+}
 
 export interface WatchOptions {
-  readonly encoding?: Encoding | 'buffer' | null;
-  readonly recursive?: boolean;
+  readonly encoding?: Encoding | 'buffer' | null | undefined;
+  readonly recursive?: boolean | undefined;
   /** Taken and ignored: a watcher here never keeps the process alive. */
-  readonly persistent?: boolean;
-  readonly signal?: SignalLike;
+  readonly persistent?: boolean | undefined;
+  readonly signal?: SignalLike | undefined;
 }
 
 export interface FilesPromises extends Readonly<PathMethods<'promises'>> {
@@ -43,24 +50,24 @@ export interface FilesPromises extends Readonly<PathMethods<'promises'>> {
 }
 
 interface StreamOptions {
-  readonly flags?: string | number;
-  readonly encoding?: Encoding | null;
-  readonly fd?: number | { readonly fd: number; close(): Promise<void> } | null;
-  readonly mode?: number | string;
-  readonly autoClose?: boolean;
-  readonly emitClose?: boolean;
-  readonly start?: number;
-  readonly highWaterMark?: number;
-  readonly signal?: SignalLike;
+  readonly flags?: string | number | undefined;
+  readonly encoding?: Encoding | null | undefined;
+  readonly fd?: number | { readonly fd: number; close(): Promise<void> } | null | undefined;
+  readonly mode?: number | string | undefined;
+  readonly autoClose?: boolean | undefined;
+  readonly emitClose?: boolean | undefined;
+  readonly start?: number | undefined;
+  readonly highWaterMark?: number | undefined;
+  readonly signal?: SignalLike | undefined;
 }
 
 export interface ReadStreamOptions extends StreamOptions {
   /** Inclusive. */
-  readonly end?: number;
+  readonly end?: number | undefined;
 }
 
 export interface WriteStreamOptions extends StreamOptions {
-  readonly flush?: boolean;
+  readonly flush?: boolean | undefined;
 }
 
 type StatsListener = (present: Stats, previous: Stats) => void;
@@ -68,7 +75,9 @@ type StatsListener = (present: Stats, previous: Stats) => void;
 /** What has one form only. */
 interface OtherMethods {
   existsSync(path: PathLike): boolean;
-  exists(path: PathLike, callback: (exists: boolean) => void): void;
+  exists: ((path: PathLike, callback: (exists: boolean) => void) => void) & {
+    readonly __promisify__: (path: PathLike) => Promise<boolean>;
+  };
   createReadStream(path: PathLike, options?: ReadStreamOptions | Encoding): ReadStream;
   createWriteStream(path: PathLike, options?: WriteStreamOptions | Encoding): WriteStream;
   watch(path: PathLike, listener?: WatchListener): FSWatcher;

@@ -132,5 +132,7 @@ for (const [name, body] of Object.entries(handleMethods) as [string, Body][]) {
 export type FileHandle = Omit<OpenFile, 'perform'> & HandleMethods;
 
 export function fileHandle(context: Context, number: number): FileHandle {
-  return new OpenFile(context, number) as unknown as FileHandle;
+  const handle = new OpenFile(context, number);
+  context.handles.add(handle);
+  return handle as unknown as FileHandle;
 }

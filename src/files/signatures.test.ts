@@ -1,6 +1,8 @@
 /** The types that users see: what each form of a method takes and gives. `tsc` is what tests them; here they are only run past. */
+import type * as fs from 'node:fs';
+import { promisify } from 'node:util';
 import { describe, expectTypeOf, test } from 'vitest';
-import type { Files } from './files.ts';
+import type { Files, FilesPromises } from './files.ts';
 import type { FileHandle } from './handle.ts';
 import type { BigIntStats, Dirent, Stats } from './stats.ts';
 
@@ -32,20 +34,48 @@ describe('types', () => {
     const use = () => {
       files.stat('/f', (error, stats) => {
         expectTypeOf(error?.code).toEqualTypeOf<string | undefined>();
-        expectTypeOf(stats).toEqualTypeOf<Stats | undefined>();
+        expectTypeOf(stats).toEqualTypeOf<Stats>();
       });
-      files.readFile('/f', 'utf8', (_, text) => expectTypeOf(text).toEqualTypeOf<string | undefined>());
+      files.readFile('/f', 'utf8', (_, text) => expectTypeOf(text).toEqualTypeOf<string>());
       files.writeFile('/f', 'x', { flag: 'a' }, (error) => void error?.syscall);
-      files.open('/f', (_, fd) => expectTypeOf(fd).toEqualTypeOf<number | undefined>());
+      files.open('/f', (_, fd) => expectTypeOf(fd).toEqualTypeOf<number>());
       files.read(1, new Uint8Array(1), 0, 1, null, (_, count, buffer) => {
-        expectTypeOf(count).toEqualTypeOf<number | undefined>();
-        expectTypeOf(buffer).toEqualTypeOf<ArrayBufferView | undefined>();
+        expectTypeOf(count).toEqualTypeOf<number>();
+        expectTypeOf(buffer).toEqualTypeOf<ArrayBufferView>();
       });
-      files.realpath.native('/f', (_, path) => expectTypeOf(path).toEqualTypeOf<string | undefined>());
+      files.realpath.native('/f', (_, path) => expectTypeOf(path).toEqualTypeOf<string>());
       // @ts-expect-error the callback is missing
       files.unlink('/f');
       // @ts-expect-error a mode is no path
       files.statSync(7n);
+    };
+    expectTypeOf(use).toBeFunction();
+  });
+
+  test('nearly all of them can stand where those of node:fs are asked for', () => {
+    // What makes objects of node's own classes, and what has overloads for them; `constants` of other systems.
+    type Classes = 'Dir' | 'Dirent' | 'Stats' | 'createReadStream' | 'createWriteStream';
+    type Others = 'constants' | 'promises' | 'close' | 'readv' | 'writev' | 'watch' | 'watchFile' | 'unwatchFile';
+    type Named = Exclude<keyof Files & keyof typeof fs, Classes | Others>;
+    type NamedPromises = Exclude<
+      keyof FilesPromises & keyof typeof fs.promises,
+      'constants' | 'open' | 'readlink' | 'watch'
+    >;
+    const use = () => {
+      const own: Pick<typeof fs, Named> = files;
+      const promises: Pick<typeof fs.promises, NamedPromises> = files.promises;
+      return [own, promises];
+    };
+    expectTypeOf(use).toBeFunction();
+    expectTypeOf<'readFile' | 'readFileSync' | 'stat' | 'mkdirSync'>().toExtend<Named>();
+    expectTypeOf<'readFile' | 'writeFile' | 'mkdir' | 'stat'>().toExtend<NamedPromises>();
+  });
+
+  test('util.promisify knows the overloads', () => {
+    const use = async () => {
+      expectTypeOf(await promisify(files.readFile)('/f', 'utf8')).toEqualTypeOf<string>();
+      expectTypeOf(await promisify(files.stat)('/f', { bigint: true })).toEqualTypeOf<BigIntStats>();
+      expectTypeOf(await promisify(files.open)('/f')).toEqualTypeOf<number>();
     };
     expectTypeOf(use).toBeFunction();
   });

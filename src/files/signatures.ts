@@ -12,15 +12,15 @@ import type { BigIntStats, Dirent, StatFs, Stats } from './stats.ts';
 
 export type Form = 'sync' | 'promises' | 'callback';
 
-type Callback<Results extends unknown[]> = (error: NodeError | null, ...results: Partial<Results>) => void;
+type Callback<Results extends unknown[]> = (error: NodeError | null, ...results: Results) => void;
 
 /** The error that a callback gets: a ByreError in node's shape. */
 export type NodeError = Error & {
   readonly code: string;
-  readonly errno?: number;
-  readonly syscall?: string;
-  readonly path?: string;
-  readonly dest?: string;
+  readonly errno?: number | undefined;
+  readonly syscall?: string | undefined;
+  readonly path?: string | undefined;
+  readonly dest?: string | undefined;
 };
 
 /** The arguments with a callback at the end, of which optional ones may be left out. */
@@ -34,6 +34,15 @@ type WithCallback<Args extends unknown[], C> = number extends Args['length']
         ? [callback: C] | [First | undefined, ...WithCallback<Rest, C>]
         : never;
 
+/** A function that takes any of these lists of arguments. */
+type Overloads<Lists extends unknown[]> = (
+  Lists extends unknown[]
+    ? (taken: (...args: Lists) => void) => void
+    : never
+) extends (taken: infer All) => void
+  ? All
+  : never;
+
 /** A method in one form: `P` is what promises give, `S` what the synchronous form returns, `R` what a callback gets. */
 export type Method<
   F extends Form,
@@ -45,104 +54,111 @@ export type Method<
   ? (...args: Args) => S
   : F extends 'promises'
     ? (...args: Args) => Promise<P>
-    : (...args: WithCallback<Args, Callback<P extends void ? [] : R>>) => void;
+    : // biome-ignore lint/suspicious/noConfusingVoidType: it is what such a method is said to give
+      Overloads<WithCallback<Args, Callback<[P] extends [void] ? [] : R>>>;
 
 type View = ArrayBufferView;
 type Data = string | View;
-type DataSource = Data | Iterable<Data> | AsyncIterable<Data>;
+/** A readable stream is an AsyncIterable; node's types do not say so of the class that they name here. */
+type StreamLike = { pipe(destination: never): unknown };
+type DataSource = Data | Iterable<Data> | AsyncIterable<Data> | StreamLike;
 
 export interface EncodingOption {
-  readonly encoding?: Encoding | null;
+  readonly encoding?: Encoding | null | undefined;
 }
 type TextOptions = Encoding | EncodingOption | null;
 type BufferOption = 'buffer' | { readonly encoding: 'buffer' };
 
 export interface ReadFileOptions {
-  readonly encoding?: Encoding | null;
-  readonly flag?: string | number;
-  readonly signal?: SignalLike;
+  readonly encoding?: Encoding | null | undefined;
+  readonly flag?: string | number | undefined;
+  readonly signal?: SignalLike | undefined;
 }
 
 export interface WriteFileOptions {
-  readonly encoding?: Encoding | null;
-  readonly mode?: Mode;
-  readonly flag?: string | number;
+  readonly encoding?: Encoding | null | undefined;
+  readonly mode?: Mode | undefined;
+  readonly flag?: string | number | undefined;
   /** Makes it durable before it ends. */
-  readonly flush?: boolean;
-  readonly signal?: SignalLike;
+  readonly flush?: boolean | undefined;
+  readonly signal?: SignalLike | undefined;
 }
 
 export interface MakeDirectoryOptions {
-  readonly recursive?: boolean;
-  readonly mode?: Mode;
+  readonly recursive?: boolean | undefined;
+  readonly mode?: Mode | undefined;
 }
 
 export interface RemoveOptions {
-  readonly force?: boolean;
-  readonly recursive?: boolean;
-  readonly maxRetries?: number;
-  readonly retryDelay?: number;
+  readonly force?: boolean | undefined;
+  readonly recursive?: boolean | undefined;
+  readonly maxRetries?: number | undefined;
+  readonly retryDelay?: number | undefined;
 }
 
 export interface CopyOptions {
-  readonly dereference?: boolean;
-  readonly errorOnExist?: boolean;
-  readonly filter?: (source: string, destination: string) => boolean | PromiseLike<boolean>;
-  readonly force?: boolean;
-  readonly mode?: number;
-  readonly preserveTimestamps?: boolean;
-  readonly recursive?: boolean;
-  readonly verbatimSymlinks?: boolean;
+  readonly dereference?: boolean | undefined;
+  readonly errorOnExist?: boolean | undefined;
+  readonly filter?: ((source: string, destination: string) => boolean | PromiseLike<boolean>) | undefined;
+  readonly force?: boolean | undefined;
+  readonly mode?: number | undefined;
+  readonly preserveTimestamps?: boolean | undefined;
+  readonly recursive?: boolean | undefined;
+  readonly verbatimSymlinks?: boolean | undefined;
 }
 
 export interface DirOptions {
-  readonly encoding?: Encoding | null;
-  readonly bufferSize?: number;
-  readonly recursive?: boolean;
+  readonly encoding?: Encoding | null | undefined;
+  readonly bufferSize?: number | undefined;
+  readonly recursive?: boolean | undefined;
 }
 
 interface ListOptions {
-  readonly encoding?: Encoding | null;
-  readonly recursive?: boolean;
+  readonly encoding?: Encoding | null | undefined;
+  readonly recursive?: boolean | undefined;
 }
 type TypesOption = { readonly withFileTypes: true };
 
 export interface XattrOptions {
   /** False: of a symbolic link itself. */
-  readonly follow?: boolean;
+  readonly follow?: boolean | undefined;
 }
 
 export interface SetXattrOptions extends XattrOptions {
   /** EEXIST if it is there. */
-  readonly create?: boolean;
+  readonly create?: boolean | undefined;
   /** ENODATA if it is not. */
-  readonly replace?: boolean;
+  readonly replace?: boolean | undefined;
 }
 
 export interface AllocateOptions {
-  readonly keepSize?: boolean;
+  readonly keepSize?: boolean | undefined;
 }
 
 export interface NodeOptions {
-  readonly mode?: Mode;
+  readonly mode?: Mode | undefined;
   /** Of a character or block device. */
-  readonly device?: number;
+  readonly device?: number | undefined;
 }
 
-type Small = { readonly bigint?: false };
+type Small = { readonly bigint?: false | undefined };
 type Big = { readonly bigint: true };
+type Either = { readonly bigint?: boolean | undefined };
 type NoThrow = { readonly throwIfNoEntry: false };
+type Throwing = { readonly throwIfNoEntry?: boolean | undefined };
 
 type Stat<F extends Form, Target extends unknown[], N = Stats, B = BigIntStats> = Method<
   F,
   [...Target, options?: Small],
   N
 > &
-  Method<F, [...Target, options: Big], B>;
+  Method<F, [...Target, options: Big], B> &
+  Method<F, [...Target, options?: Either], N | B>;
 
 type QuietStat<F extends Form> = F extends 'sync'
   ? ((path: PathLike, options: Small & NoThrow) => Stats | undefined) &
-      ((path: PathLike, options: Big & NoThrow) => BigIntStats | undefined)
+      ((path: PathLike, options: Big & NoThrow) => BigIntStats | undefined) &
+      ((path: PathLike, options?: Either & Throwing) => Stats | BigIntStats | undefined)
   : unknown;
 
 /** Text, or bytes where `'buffer'` asks for them. */
@@ -151,7 +167,7 @@ type Shown<F extends Form, Args extends unknown[]> = Method<F, [...Args, options
 
 type Reading<F extends Form, Args extends unknown[]> = Method<
   F,
-  [...Args, options?: (ReadFileOptions & { readonly encoding?: null }) | null],
+  [...Args, options?: (ReadFileOptions & { readonly encoding?: null | undefined }) | null],
   Bytes
 > &
   Method<F, [...Args, options: Encoding | (ReadFileOptions & { readonly encoding: Encoding })], string> &
@@ -170,7 +186,12 @@ type Listing<F extends Form> = Method<F, [path: PathLike, options?: ListOptions 
     Dirent<Bytes>[]
   >;
 
-type File = PathLike | number | FileHandle;
+/** A FileHandle of the same files; no narrower, so that these methods can stand where those of `node:fs` are asked for. */
+interface HandleLike {
+  readonly fd: number;
+  close(): Promise<void>;
+}
+type File = PathLike | number | HandleLike;
 
 export interface PathMethods<F extends Form> {
   access: Method<F, [path: PathLike, mode?: number], void>;
@@ -189,7 +210,13 @@ export interface PathMethods<F extends Form> {
   lstat: Stat<F, [path: PathLike]> & QuietStat<F>;
   lutimes: Method<F, [path: PathLike, atime: TimeLike, mtime: TimeLike], void>;
   /** With `recursive`, gives the first directory made. */
-  mkdir: Method<F, [path: PathLike, options?: Mode | MakeDirectoryOptions | null], string | undefined>;
+  mkdir: Method<F, [path: PathLike, options: MakeDirectoryOptions & { readonly recursive: true }], string | undefined> &
+    Method<
+      F,
+      [path: PathLike, options?: Mode | (MakeDirectoryOptions & { readonly recursive?: false | undefined }) | null],
+      void
+    > &
+    Method<F, [path: PathLike, options?: Mode | MakeDirectoryOptions | null], string | undefined>;
   mkdtemp: Shown<F, [prefix: PathLike]>;
   mkfifo: Method<F, [path: PathLike, mode?: Mode], void>;
   mknod: Method<F, [path: PathLike, type: 'fifo' | 'character' | 'block' | 'socket', options?: NodeOptions], void>;
@@ -221,9 +248,9 @@ export interface PathMethods<F extends Form> {
 export type Position = number | bigint | null;
 
 export interface ReadOptions {
-  readonly offset?: number | null;
-  readonly length?: number | null;
-  readonly position?: Position;
+  readonly offset?: number | null | undefined;
+  readonly length?: number | null | undefined;
+  readonly position?: Position | undefined;
 }
 
 type Read<F extends Form, Fd extends unknown[]> = ReadForms<F, Fd, View>;
@@ -232,8 +259,8 @@ type ReadForms<F extends Form, Fd extends unknown[], B> = ReadMethod<
   [...Fd, buffer: B, offset?: number | null, length?: number | null, position?: Position],
   B
 > &
-  ReadMethod<F, [...Fd, buffer: B, options: ReadOptions], B> &
-  ReadMethod<F, [...Fd, options?: ReadOptions & { readonly buffer?: B }], Bytes>;
+  ReadMethod<F, [...Fd, buffer: B, options?: ReadOptions], B> &
+  ReadMethod<F, [...Fd, options?: ReadOptions & { readonly buffer?: B | undefined }], Bytes>;
 type ReadMethod<F extends Form, Args extends unknown[], B> = Method<
   F,
   Args,
@@ -247,7 +274,7 @@ type Write<F extends Form, Fd extends unknown[]> = WriteMethod<
   [...Fd, buffer: View, offset?: number | null, length?: number | null, position?: Position],
   View
 > &
-  WriteMethod<F, [...Fd, buffer: View, options: ReadOptions], View> &
+  WriteMethod<F, [...Fd, buffer: View, options?: ReadOptions], View> &
   WriteMethod<F, [...Fd, text: string, position?: number | null, encoding?: Encoding | null], string>;
 type WriteMethod<F extends Form, Args extends unknown[], B> = Method<
   F,

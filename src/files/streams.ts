@@ -14,6 +14,7 @@ import {
   optionsOf,
   signalOf,
   textEncodingOf,
+  wrongType,
 } from './arguments.ts';
 import type { Context } from './context.ts';
 import { type Call, nodeError } from './explain.ts';
@@ -46,6 +47,9 @@ class StreamFile {
     const { fd } = settings;
     this.#context = context;
     this.#given = fd === undefined || fd === null ? undefined : (fd as number | HandleLike);
+    if (typeof this.#given === 'object' && !context.handles.has(this.#given)) {
+      throw wrongType('fd', 'of type number or a FileHandle of these files', fd);
+    }
     this.#path = this.#given === undefined ? pathOf(path) : undefined;
     this.#flags = flagsOf(settings.flags, flags);
     this.#mode = modeOf(settings.mode, 0o666) & ~context.umask;

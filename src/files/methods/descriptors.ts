@@ -3,6 +3,7 @@
  * Methods must go through here to their inode: a descriptor may be closed, or its inode gone by a rollback, at any step.
  */
 import { isByreError } from '../../errors.ts';
+import { wrongType } from '../arguments.ts';
 import type { Context } from '../context.ts';
 import { type Descriptor, descriptorNumber } from '../descriptor.ts';
 import { calling, errno } from '../explain.ts';
@@ -23,6 +24,14 @@ export function withDescriptor<T>(
       throw error;
     }
   });
+}
+
+/** What stands for an open file where a path may stand too: a number, or a FileHandle. Undefined if it is neither. */
+export function numberOf(context: Context, file: unknown): number | undefined {
+  if (typeof file === 'number') return descriptorNumber(file);
+  if (typeof file !== 'object' || file === null || !('fd' in file) || typeof file.fd !== 'number') return undefined;
+  if (!context.handles.has(file)) throw wrongType('file', 'a FileHandle of these files', file);
+  return file.fd;
 }
 
 /** {@link withDescriptor}, of what a caller gave for a descriptor. */

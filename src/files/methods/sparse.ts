@@ -9,7 +9,7 @@ import { errno } from '../explain.ts';
 import * as copies from '../ops/copy.ts';
 import * as holes from '../ops/holes.ts';
 import type { Task } from '../task.ts';
-import { withDescriptor } from './descriptors.ts';
+import { numberOf, withDescriptor } from './descriptors.ts';
 
 function offsetOf(value: unknown, name: string): number {
   return integerOf(value, name, 0);
@@ -90,8 +90,8 @@ export function copyRange(
   targetOffset: unknown,
   length: unknown,
 ): Task<number> {
-  const target = typeof targetFd === 'object' && targetFd !== null && 'fd' in targetFd ? targetFd.fd : targetFd;
-  const numbers = [descriptorNumber(fd), descriptorNumber(target)] as const;
+  const target = numberOf(context, targetFd) ?? descriptorNumber(targetFd);
+  const numbers = [descriptorNumber(fd), target] as const;
   return copying(
     context,
     numbers,

@@ -16,7 +16,6 @@ import {
 } from '../arguments.ts';
 import { constants } from '../constants.ts';
 import type { Context } from '../context.ts';
-import { descriptorNumber } from '../descriptor.ts';
 import { type Call, callError, calling, errno, nodeError, type SignalLike, throwIfAborted } from '../explain.ts';
 import { letGo } from '../opened.ts';
 import { getAttributes } from '../ops/attributes.ts';
@@ -26,16 +25,9 @@ import { CONTENT_BYTES } from '../ops/keys.ts';
 import { type Path, pathOf, recall, resolve, walk } from '../path.ts';
 import { allocate, type Bytes, decodeText, type Encoding, presented } from '../platform.ts';
 import { given, type Task } from '../task.ts';
-import { withDescriptor } from './descriptors.ts';
+import { numberOf, withDescriptor } from './descriptors.ts';
 import { closeFile, openFile } from './open.ts';
 import { readInto, writeAll } from './transfer.ts';
-
-/** What stands for an open file where a path may stand too: a number, or a FileHandle. */
-function numberOf(file: unknown): number | undefined {
-  if (typeof file === 'number') return descriptorNumber(file);
-  if (typeof file === 'object' && file !== null && 'fd' in file && typeof file.fd === 'number') return file.fd;
-  return undefined;
-}
 
 interface Reading {
   readonly flags: number;
@@ -50,7 +42,7 @@ export function readFile(context: Context, file: unknown, options?: unknown): Ta
     encoding: encodingOf(settings, 'buffer'),
     signal: signalOf(settings),
   };
-  const number = numberOf(file);
+  const number = numberOf(context, file);
   return number === undefined
     ? readingPath(context, pathOf(file), reading)
     : presenting(readingOpen(context, number, reading), reading);
@@ -178,7 +170,7 @@ function sourceOf(data: unknown, encoding: Encoding): Source {
 function startWriting(context: Context, file: unknown, data: unknown, options: unknown, flag: string): Task<void> {
   const writing = writingOf(context, optionsOf(options), flag);
   const source = sourceOf(data, writing.encoding);
-  const number = numberOf(file);
+  const number = numberOf(context, file);
   if (number !== undefined) return writingOpen(context, number, source, writing);
   return writingPath(context, pathOf(file), source, writing);
 }
