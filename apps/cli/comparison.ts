@@ -3,16 +3,18 @@
  * Callers must not write to either state meanwhile: `hold` gives states that nobody else writes.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import { ByreError } from '../../src/errors.ts';
+import { ByreError, isByreError } from '../../src/errors.ts';
 import type { Attributes } from '../../src/files/ops/attributes.ts';
 import { compareTrees, type FileChange as TreeChange } from '../../src/files/ops/compare.ts';
+import { pathsOf } from '../../src/files/ops/directory.ts';
 import type { Job } from '../../src/files/ops/job.ts';
 import type { FileChange } from '../../src/host/changes.ts';
 import { type ByteString, nameOfBytes } from '../../src/host/names.ts';
 import type { Branch } from '../../src/pool/branch.ts';
 import type { Pool } from '../../src/pool/pool.ts';
 import type { Session } from './session.ts';
-import { joinNames } from './shown.ts';
+import { joinNames, shown } from './shown.ts';
+import { operate, placeOf, viewOf } from './targets.ts';
 
 const TURN_MS = 12;
 
@@ -114,10 +116,40 @@ export async function compare(session: Session, before: Branch, after: Branch): 
   return (await finish(session, after, compareTrees(before, after))).map(shownChange);
 }
 
+/** Where a path leads in a state, links on the way followed; undefined if nothing is there. */
+function whereIn(branch: Branch, path: string): ByteString | undefined {
+  const view = viewOf(branch);
+  const opened = { branch, view, name: branch.name ?? '', path, title: shown(path) };
+  try {
+    const { parent, name, entry } = placeOf(opened, 'slash');
+    if (entry === undefined) return undefined;
+    const [above = []] = operate(opened, () => pathsOf(view, parent));
+    return pathOf(name === undefined ? above : [...above, name]);
+  } catch (error) {
+    if (isByreError(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The changes at a path, as it was typed, or below it, whether they came from there or went there. Throws ENOENT if it leads
+ * nowhere in both states.
+ */
+export async function compareAt(session: Session, before: Branch, after: Branch, path: string): Promise<FileChange[]> {
+  const wanted = [before, after].flatMap((state) => whereIn(state, path) ?? []);
+  if (wanted.length === 0) {
+    throw new ByreError('ENOENT', `${shown(path)} is in neither of the two: no such file or directory`, { path });
+  }
+  const changes = await compare(session, before, after);
+  return changes.filter(({ path: now, from }) => wanted.some((each) => lies(now, each) || lies(from, each)));
+}
+
+function lies(path: ByteString | undefined, at: ByteString): boolean {
+  return at === '' || path === at || path?.startsWith(`${at}/`) === true;
+}
+
 /** Those at a path or below it, whether they came from there or went there. */
 export function within(changes: readonly FileChange[], path: ByteString): FileChange[] {
   const wanted = path.replace(/^\/+|\/+$/g, '');
-  if (wanted === '') return [...changes];
-  const isIn = (each: ByteString | undefined): boolean => each === wanted || each?.startsWith(`${wanted}/`) === true;
-  return changes.filter(({ path: now, from }) => isIn(now) || isIn(from));
+  return changes.filter(({ path: now, from }) => lies(now, wanted) || lies(from, wanted));
 }
