@@ -53,6 +53,14 @@ export async function settle(session: Session, pool: Pool, place: TrialPlace, br
   return { decision: 'keep', changes: decision.changes, conflicts: all };
 }
 
+/** As it is typed in a shell. */
+const typed = (word: string): string => (/^[\w@%+=.,/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+
+/** A branch as the command lines name it that say what can be done with it: they hold as they are. */
+function named({ values }: Session, branch: string): string {
+  return `${typed(branch)}${typeof values.pool === 'string' ? ` --pool ${typed(values.pool)}` : ''}`;
+}
+
 export function tellResult(
   session: Session,
   { decision, changes, conflicts }: Result,
@@ -72,6 +80,7 @@ export function tellResult(
     });
     return;
   }
+  const name = named(session, branch);
   if (decision === 'nothing')
     session.say(`byre: nothing changed${isKept ? `; branch ${branch} is as the directory is` : ''}`);
   else if (decision === 'keep') session.say('byre: kept');
@@ -80,9 +89,9 @@ export function tellResult(
     session.say(
       `byre: nothing was applied, because of what changed here meanwhile. The changes are kept as branch ${branch}:`,
     );
-    session.say(`  byre apply --partial ${branch}   applies the rest;  byre drop ${branch}   throws them away`);
+    session.say(`  byre apply --partial ${name}   applies the rest;  byre drop ${name}   throws them away`);
   } else {
     session.say(`byre: kept as branch ${branch}${conflicts.length > 0 ? '; all but the above was applied' : ''}`);
-    session.say(`  byre diff ${branch}   byre apply ${branch}   byre try --from ${branch} ...   byre drop ${branch}`);
+    session.say(`  byre diff ${name}   byre apply ${name}   byre try --from ${name} COMMAND   byre drop ${name}`);
   }
 }

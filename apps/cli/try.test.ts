@@ -140,6 +140,14 @@ for (const { form, options, needed } of forms) {
       test('is kept, shown, gone on from and applied', () => {
         expect(shell(...options, '--branch', 'idea')('echo b >> a; mkdir d; echo x > d/x').status).toBe(0);
         expect(readFileSync(real('a'), 'latin1')).toBe('a\n');
+        const shown = byre('diff', '--json', 'idea');
+        expect(shown.status).toBe(1);
+        expect(JSON.parse(shown.stdout)).toMatchObject({ from: 'real@1', to: 'idea' });
+        expect(byre('diff', 'idea').stdout).toMatch(/^~ a .*\n\+ d\/\n\+ d\/x .*\n$/);
+        expect(byre('diff', '-1', 'idea:/d').stdout).toBe('d\nd/x\n');
+        expect(byre('diff', '-1', 'main', 'idea').stdout).toBe('a\nd\nd/x\n');
+        // The state itself is no try.
+        expect(byre('diff', '-1', 'real@1').stdout).toBe('a\n');
         expect(shell(...options, '--from', 'idea', '--branch', 'more')('cat a; echo c >> a').stdout).toBe('a\nb\n');
         const dry = JSON.parse(byre('apply', '--dry-run', '--json', 'more').stdout);
         expect(dry.changes.map(({ kind, path: name }: Record<string, string>) => `${kind} ${name}`)).toEqual([

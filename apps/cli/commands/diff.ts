@@ -3,21 +3,23 @@
  * It reads and never writes; time goes with what differs, not with what the branches hold.
  */
 import { isQuiet } from '../../../src/host/changes.ts';
-import { byteString, bytesOfName } from '../../../src/host/names.ts';
+import { bytesOfName } from '../../../src/host/names.ts';
+import { findTrial } from '../../../src/host/trial.ts';
 import type { Branch } from '../../../src/pool/branch.ts';
+import type { Pool } from '../../../src/pool/pool.ts';
 import { takePositionals } from '../arguments.ts';
 import { changeLine, changeLines, changesAsJson, summaryLine } from '../changes-text.ts';
 import type { Command } from '../command.ts';
-import { compare, hold, within } from '../comparison.ts';
+import { compareAt, hold } from '../comparison.ts';
 import { type Colour, painter } from '../paint.ts';
 import { withPool } from '../pool.ts';
 import { compareRows, rowLines, rowSummary, rowsAsJson, type TableChanges } from '../row-changes.ts';
 import { type Session, Status, usage, writeJson } from '../session.ts';
-import { parseTarget } from '../target.ts';
+import { parseTarget, type Target } from '../target.ts';
 import { DEFAULT_BRANCH } from '../targets.ts';
 import { showTextOf } from '../text-diff.ts';
 
-type Changes = Awaited<ReturnType<typeof compare>>;
+type Changes = Awaited<ReturnType<typeof compareAt>>;
 
 const lineColours: Readonly<Record<string, Colour>> = { '+': 'green', '-': 'red', '@': 'cyan' };
 const markColours: Readonly<Record<string, Colour>> = { '+': 'green', '-': 'red', '~': 'yellow', '>': 'cyan' };
@@ -63,6 +65,15 @@ function write(session: Session, before: Branch, after: Branch, changes: Changes
   }
 }
 
+const branchOf = ({ branch }: Target): string => branch ?? DEFAULT_BRANCH;
+
+/** What a branch is compared with that is named alone. */
+function whereItBegan(pool: Pool, name: string): string {
+  const base = findTrial(pool, name)?.base;
+  // An imported state is its own beginning.
+  return base === undefined || base === name ? DEFAULT_BRANCH : base;
+}
+
 async function run(session: Session): Promise<number> {
   const sinceFork = session.values['since-fork'] === true;
   const typed = takePositionals(session, sinceFork ? ['BRANCH'] : ['TO', 'TO'], sinceFork ? 0 : 1);
@@ -70,30 +81,31 @@ async function run(session: Session): Promise<number> {
   const to = targets.at(-1)!;
   const paths = new Set(targets.flatMap(({ path }) => path ?? []));
   if (paths.size > 1) throw usage('two branches are compared at the same path: name it once, such as main try-1:/src');
-  const from = targets.length > 1 ? (targets[0]!.branch ?? DEFAULT_BRANCH) : DEFAULT_BRANCH;
-  const name = to.branch ?? DEFAULT_BRANCH;
-  return await withPool(session, { mode: 'read', targets }, (pool) =>
-    hold(pool, sinceFork ? undefined : from, name, async (before, after) => {
+  const name = branchOf(to);
+  return await withPool(session, { mode: 'read', targets }, (pool) => {
+    const from = sinceFork ? undefined : targets.length > 1 ? branchOf(targets[0]!) : whereItBegan(pool, name);
+    return hold(pool, from, name, async (before, after) => {
       const [path] = paths;
-      const changes = within(await compare(session, before, after), byteString(path ?? '/'));
+      const changes = await compareAt(session, before, after, path ?? '/');
       // A path names files; tables have none.
       const rows = path === undefined ? await compareRows(before, after) : [];
       if (session.json) {
-        const states = { from: sinceFork ? null : from, to: name, path: path ?? '/' };
+        const states = { from: from ?? null, to: name, path: path ?? '/' };
         const text = session.values.text === true ? { text: wholeText(before, after, changes) } : {};
         writeJson(session, { ...states, changes: changesAsJson(changes), rows: rowsAsJson(rows), ...text });
       } else write(session, before, after, changes, rows);
       return changes.every(isQuiet) && rows.length === 0 ? Status.ok : Status.no;
-    }),
-  );
+    });
+  });
 }
 
 export const diff: Command = {
   name: 'diff',
   summary: 'show what differs between two branches or snapshots',
   usage: ['[FROM] TO[:/PATH]', '--since-fork BRANCH[:/PATH]'],
-  details: `FROM is main if it is left out. A line for each path: + added, ~ changed, > renamed, - removed, with sizes;
-then, unless a PATH is named, a line for each row of a table.
+  details: `FROM is main if it is left out; for a branch that 'byre try' has made, the directory as the try found it.
+A line for each path: + added, ~ changed, > renamed, - removed, with sizes; then, unless a PATH is named, a line for each row of
+a table.
 Exit status 0: no difference, 1: there are some.`,
   options: {
     text: { type: 'boolean', short: 't', text: "changed text line by line, as 'diff -u' and 'patch' have it" },
@@ -106,7 +118,8 @@ Exit status 0: no difference, 1: there are some.`,
     },
   },
   examples: [
-    ['byre diff try-1', 'what try-1 has that main has not, and the other way round'],
+    ['byre diff work', 'what work has that main has not, and the other way round'],
+    ['byre diff try-1', 'what a try has changed'],
     ['byre diff --text main try-1:/src', 'changed lines, in one directory'],
     ['byre diff --since-fork try-1', 'what try-1 did itself, whatever happened to the branch it came from'],
   ],

@@ -1,0 +1,59 @@
+/** What `byre try` says and asks, in this process: hints that hold, answers that are understood, and the status of its failures. */
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { type RunOptions, run, scratch } from '../../tests/cli/command-line.ts';
+
+const { directory: top, remove } = scratch();
+afterAll(remove);
+
+let count = 0;
+let directory = '';
+let environment: Record<string, string> = {};
+
+beforeEach(() => {
+  const work = path.join(top, String(count++));
+  directory = path.join(work, 'real');
+  mkdirSync(directory, { recursive: true });
+  environment = { PATH: process.env.PATH ?? '', XDG_STATE_HOME: path.join(work, 'state') };
+  writeFileSync(path.join(directory, 'a'), 'a\n');
+});
+
+const byre = (args: readonly string[], options: Partial<RunOptions> = {}) =>
+  run(args, { directory, environment, ...options });
+
+const tried = (options: readonly string[], script: string, more: Partial<RunOptions> = {}) =>
+  byre(['try', '--no-mount', ...options, '--', 'sh', '-c', script], more);
+
+/** The words of a line as a shell has them. */
+const wordsOf = (line: string): string[] =>
+  [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
+
+describe('what it says can be done next', () => {
+  for (const [what, options] of [
+    ['a plain name', ['--branch', 'idea']],
+    ['a name that a shell would take apart', ['--branch', 'my idea; no']],
+    ['a pool that was named', ['--branch', 'idea', '--pool', '../other pool.byre']],
+  ] as const) {
+    test(`is true when it is pasted: ${what}`, async () => {
+      const { status, error } = await tried(options, 'echo b > b');
+      expect(status).toBe(0);
+      const lines = error.split('\n').at(-2)!.trim().split(/ {3}/);
+      expect(lines.map((line) => wordsOf(line).slice(0, 2).join(' '))).toEqual([
+        'byre diff',
+        'byre apply',
+        'byre try',
+        'byre drop',
+      ]);
+      const [diff, apply, again, drop] = lines.map((line) => wordsOf(line).slice(1)) as string[][];
+      expect(await byre(diff!)).toMatchObject({ status: 1, error: '', output: expect.stringMatching(/^\+ b .*\n$/) });
+      expect(again!.at(-1)).toBe('COMMAND');
+      expect(await byre(['try', '--no-mount', '--discard', ...again!.slice(1, -1), 'test', '-f', 'b'])).toMatchObject({
+        status: 0,
+      });
+      expect(await byre(apply!)).toMatchObject({ status: 0, error: '' });
+      expect(readdirSync(directory)).toEqual(['a', 'b']);
+      expect(await byre([...drop!, '--yes'])).toMatchObject({ status: 0, error: '' });
+    });
+  }
+});
