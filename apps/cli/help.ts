@@ -56,7 +56,7 @@ Where a command takes a POOL, as 'byre check' does, the whole word is the path o
 export const statusHelp = `0    done; for a question: no difference, nothing wrong
 1    there are differences, conflicts or problems, and they were told
 2    the command line was not understood
-3    what was named is not there: a pool, a branch, a file
+3    what was named is not there: a pool, a branch, a file, a table
 4    refused: locked, read-only, in the way, full, or not allowed
 5    broken: the pool is damaged, the device failed, or byre has a bug
 130  interrupted; 141: whoever read the output has gone`;

@@ -12,8 +12,8 @@ import { showCount } from './format.ts';
 import { withPool } from './pool.ts';
 import { realPathOf } from './pools.ts';
 import { cellOfKey, cellOfMarked, cellOfValue, KEY_COLUMN, quoted, VALUE_COLUMN } from './row-cells.ts';
-import { formOf, line, openTable, toJson } from './rows.ts';
-import { CommandFailure, refused, type Session, Status, usage, writeJson } from './session.ts';
+import { formOf, line, openExisting, toJson } from './rows.ts';
+import { refused, type Session, usage, writeJson } from './session.ts';
 import { shown } from './shown.ts';
 import { parseTarget, type Target } from './target.ts';
 
@@ -104,9 +104,7 @@ async function writeAll(session: Session, lines: Iterable<string>, sink: Sink): 
 }
 
 async function exportFrom(session: Session, pool: Pool, target: Target, file: string | undefined): Promise<number> {
-  const { branch, table, values, exists } = await openTable(pool, target);
-  if (!exists)
-    throw new CommandFailure(`there is no table ${shown(table.name)} in ${shown(branch.name ?? '')}`, Status.missing);
+  const { branch, table, values } = await openExisting(pool, target);
   if (file !== undefined && existsSync(file) && session.values.overwrite !== true) {
     throw refused(`${file} is there already: --overwrite replaces it`);
   }

@@ -82,6 +82,24 @@ test('set and del tell what they did, as JSON', async () => {
   expect(await json(['del', 'main:t', 'ada', '"ada"'])).toEqual({ table: 't', removed: 1, missing: [] });
 });
 
+test('a table that is not there is told, with one that may be meant', async () => {
+  await done(['set', ':users', 'ada', '1']);
+  for (const line of ['scan :usres', 'get :usres ada', 'del :usres ada', 'export --csv :usres -', 'scan :usres --keys'])
+    expect(await byre(line.split(' '))).toMatchObject({
+      status: 3,
+      output: '',
+      error: "byre: there is no table 'usres' in main: did you mean users?\n",
+    });
+  const far = await byre(['scan', ':xyzzy', '--json']);
+  expect(JSON.parse(far.error).error).toMatchObject({
+    status: 3,
+    message: "there is no table 'xyzzy' in main: 'byre tables main' lists those that are there",
+  });
+  await done(['del', ':users', 'ada']);
+  expect(await done(['scan', ':users'])).toBe('');
+  expect(await byre(['get', ':users', 'ada'])).toMatchObject({ status: 1, output: '', error: '' });
+});
+
 describe('rows as CSV', () => {
   test('come out as they went in', async () => {
     const rows: [never, unknown][] = [

@@ -5,8 +5,10 @@
  */
 import type { Branch } from '../../src/pool/branch.ts';
 import type { Pool } from '../../src/pool/pool.ts';
-import { type Codec, describeTable, type Key, type Table, tableOf } from '../../src/tables/index.ts';
-import { usage } from './session.ts';
+import { type Codec, describeTable, type Key, type Table, tableNames, tableOf } from '../../src/tables/index.ts';
+import { CommandFailure, Status, usage } from './session.ts';
+import { shown } from './shown.ts';
+import { didYouMean } from './suggest.ts';
 import type { Target } from './target.ts';
 import { DEFAULT_BRANCH } from './targets.ts';
 
@@ -34,6 +36,17 @@ export async function openTable(pool: Pool, target: Target, values?: string): Pr
     values: codec,
     exists: known !== undefined,
   };
+}
+
+/** A table that is there. */
+export async function openExisting(pool: Pool, target: Target): Promise<OpenedTable> {
+  const opened = await openTable(pool, target);
+  if (opened.exists) return opened;
+  const { branch, table } = opened;
+  const where = branch.name ?? '';
+  const hint =
+    didYouMean(table.name, await tableNames(branch)) || `: 'byre tables ${where}' lists those that are there`;
+  throw new CommandFailure(`there is no table '${shown(table.name)}' in ${shown(where + hint)}`, Status.missing);
 }
 
 export function codecFor(name: string): 'json' | 'text' | 'bytes' | Codec<unknown> {

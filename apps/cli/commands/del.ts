@@ -5,7 +5,7 @@
 import { transaction } from '../../../src/tables/index.ts';
 import type { Command } from '../command.ts';
 import { withPool } from '../pool.ts';
-import { line, openTable, parseKey, toJson } from '../rows.ts';
+import { line, openExisting, parseKey, toJson } from '../rows.ts';
 import { Status, usage, writeJson } from '../session.ts';
 import { parseTarget } from '../target.ts';
 
@@ -22,7 +22,7 @@ export const del: Command = {
     // A key that is named twice is one row.
     const keys = [...new Map(words.map(parseKey).map((key) => [line(key), key])).values()];
     return await withPool(session, { mode: 'write', targets: [target] }, async (pool) => {
-      const { branch, table } = await openTable(pool, target);
+      const { branch, table } = await openExisting(pool, target);
       const missing = await transaction(
         branch,
         async (one) => {

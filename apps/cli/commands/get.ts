@@ -4,7 +4,7 @@
  */
 import type { Command } from '../command.ts';
 import { withPool } from '../pool.ts';
-import { formOf, line, openTable, parseKey } from '../rows.ts';
+import { formOf, line, openExisting, parseKey } from '../rows.ts';
 import { Status, usage } from '../session.ts';
 import { parseTarget } from '../target.ts';
 
@@ -22,7 +22,7 @@ if any row is missing, which prints nothing.`,
     if (typed === undefined || keys.length === 0) throw usage('TABLE or KEY is missing');
     const target = parseTarget(typed);
     return await withPool(session, { mode: 'read', targets: [target] }, async (pool) => {
-      const { table, values } = await openTable(pool, target);
+      const { table, values } = await openExisting(pool, target);
       const found = await table.getMany(keys.map(parseKey));
       for (const value of found) {
         if (value === undefined) continue;

@@ -6,7 +6,7 @@ import type { RangeOptions } from '../../../src/tables/index.ts';
 import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { withPool } from '../pool.ts';
-import { formOf, line, openTable, parseKey, toJson } from '../rows.ts';
+import { formOf, line, openExisting, parseKey, toJson } from '../rows.ts';
 import { type Session, usage } from '../session.ts';
 import { parseTarget } from '../target.ts';
 
@@ -50,7 +50,7 @@ export const scan: Command = {
     const target = parseTarget(typed);
     const range = rangeOf(session);
     await withPool(session, { mode: 'read', targets: [target] }, async (pool) => {
-      const { table, values } = await openTable(pool, target);
+      const { table, values } = await openExisting(pool, target);
       const rows = session.values.index === undefined ? table : table.index(String(session.values.index));
       if (session.values.keys === true) {
         for await (const key of rows.keys(range)) session.write(line(key));
