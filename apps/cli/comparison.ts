@@ -112,7 +112,7 @@ function shownChange(change: TreeChange): FileChange {
 }
 
 /** All changes, in order of their paths. */
-export async function compare(session: Session, before: Branch, after: Branch): Promise<FileChange[]> {
+async function compare(session: Session, before: Branch, after: Branch): Promise<FileChange[]> {
   return (await finish(session, after, compareTrees(before, after))).map(shownChange);
 }
 
@@ -146,10 +146,4 @@ export async function compareAt(session: Session, before: Branch, after: Branch,
 
 function lies(path: ByteString | undefined, at: ByteString): boolean {
   return at === '' || path === at || path?.startsWith(`${at}/`) === true;
-}
-
-/** Those at a path or below it, whether they came from there or went there. */
-export function within(changes: readonly FileChange[], path: ByteString): FileChange[] {
-  const wanted = path.replace(/^\/+|\/+$/g, '');
-  return changes.filter(({ path: now, from }) => lies(now, wanted) || lies(from, wanted));
 }

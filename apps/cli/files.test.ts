@@ -165,6 +165,35 @@ describe('files', () => {
     expect((await byre(['diff', '--since-fork', 'main'])).error).toMatch(/was not forked/);
     expect((await byre(['diff', 'main:/a', 'w:/b'])).status).toBe(2);
   });
+
+  test('that differ are told at a path, whatever leads there on either side', async () => {
+    await done(['put', ':/docs/a'], { input: 'a' });
+    await done(['put', ':/same'], { input: 's' });
+    const pool = await openPool(poolPath());
+    const main = filesOf(await pool.branch('main'));
+    main.symlinkSync('docs', '/link');
+    main.symlinkSync('nowhere', '/dangling');
+    await pool.fork('main', 'w');
+    await pool.close();
+    await done(['rm', 'w:/docs/a']);
+    await done(['put', 'w:/docs/b'], { input: 'b' });
+    const both = { status: 1, output: '- docs/a (1 B)\n+ docs/b (1 B)\n' };
+    for (const at of ['/docs', '/docs/', '//docs/.', '/link/', '/link/../docs', '/']) {
+      expect(await byre(['diff', `w:${at}`])).toMatchObject(both);
+    }
+    expect(await byre(['diff', 'w:/docs/a'])).toMatchObject({ status: 1, output: '- docs/a (1 B)\n' });
+    expect(await byre(['diff', 'w:/link/b'])).toMatchObject({ status: 1, output: '+ docs/b (1 B)\n' });
+    for (const at of ['/same', '/link', '/dangling']) {
+      expect(await byre(['diff', `w:${at}`])).toMatchObject({ status: 0, output: '' });
+    }
+    for (const at of ['/nope', '/docs/c', '/same/x', '/dangling/x', '/docs/a/x']) {
+      expect(await byre(['diff', `w:${at}`])).toMatchObject({
+        status: 3,
+        output: '',
+        error: `byre: ${at} is in neither of the two: no such file or directory\n`,
+      });
+    }
+  });
 });
 
 test('texts that differ can be patched, whatever the names and the bytes', {
