@@ -132,13 +132,20 @@ interface Mounts {
    * with what to install where no way of mounting works.
    */
   mount(directory: string, options?: MountOptions): Promise<Mounted>;
+  /**
+   * Commits and closes. What this pool's `mount` has mounted is unmounted first; rejects with EBUSY, and leaves the pool open, while
+   * that is in use.
+   */
+  close(): Promise<void>;
+  /** {@link close} without waiting: mounts lose their names, and whoever works in them the pool. */
+  closeSync(): void;
 }
 
 /** A pool whose branches have their faces. */
 export type Pool = Merges &
   Checks &
   Mounts & {
-    readonly [Name in Exclude<keyof BarePool, keyof Merges | keyof Checks>]: BarePool[Name] extends (
+    readonly [Name in Exclude<keyof BarePool, keyof Merges | keyof Checks | keyof Mounts>]: BarePool[Name] extends (
       ...rest: infer Rest
     ) => infer Result
       ? (...rest: Rest) => Dressed<Result>
@@ -233,14 +240,25 @@ function dress(bare: BarePool): Pool {
     scrub: async (options) => examine(bare, await scrub(), options),
     scrubSync: (options) => examineSync(bare, scrubSync(), options),
   };
+  let fuse: typeof import('../apps/fuse/mount.ts') | undefined;
+  const { close, closeSync } = bare;
   const mounts: Mounts = {
     async mount(directory, options) {
       // Loaded only by who mounts: it is for Linux.
-      const [{ mountPool }, { runCommand }] = await Promise.all([
+      const [mounting, { runCommand }] = await Promise.all([
         import('../apps/fuse/mount.ts'),
         import('../apps/cli/served.ts'),
       ]);
-      return mountPool(plain, directory, options, runCommand);
+      fuse = mounting;
+      return mounting.mountPool(plain, directory, options, runCommand);
+    },
+    async close() {
+      await fuse?.unmountAll(plain);
+      await close();
+    },
+    closeSync() {
+      fuse?.unmountAllSync(plain);
+      closeSync();
     },
   };
   return Object.assign(bare, merges, checks, mounts) as unknown as Pool;

@@ -105,12 +105,11 @@ export async function realPathOf(session: Session, typed: string): Promise<strin
   const absolute = pathOf(session, typed);
   const { given } = session;
   if (given === undefined) return absolute;
-  const { byreMounts } = await import('../fuse/transport/mount-table.ts');
-  const mounts = byreMounts().filter(
-    ({ source }) => source === given.poolPath || source.startsWith(`${given.poolPath}:`),
-  );
+  const { mountsOfPool } = await import('../fuse/transport/mount-table.ts');
   const leadsTo = await nearestReal(absolute);
-  const within = mounts.find(({ directory }) => leadsTo === directory || leadsTo.startsWith(`${directory}/`));
+  const within = mountsOfPool(given.poolPath).find(
+    ({ directory }) => leadsTo === directory || leadsTo.startsWith(`${directory}/`),
+  );
   if (within === undefined) return absolute;
   throw refused(`${typed} is in a mount of the very pool: use cp there, or name what is meant as BRANCH:/PATH`);
 }

@@ -202,6 +202,18 @@ export function listen(
   });
 }
 
+/** Whether anybody listens for commands on the pool: a socket that a dead process left says nothing. */
+export function isListening(poolPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = withAddress(poolPath, (address) => connect(address));
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(!GONE.has(error.code)));
+  });
+}
+
 /** The asking side's streams. */
 export interface CommandStreams {
   readonly input?: AsyncIterable<Uint8Array>;

@@ -14,17 +14,49 @@ import { PoolWorld } from './server/pool-world.ts';
 import { Server } from './server/server.ts';
 import type { RunCommand } from './setup.ts';
 import type { Mounted, MountOptions } from './start.ts';
-import { attach, detach, detachAtExit } from './transport/attach.ts';
+import { attach, detach, detachAtExit, type MountPlace } from './transport/attach.ts';
 import { answerLater, serveEvents } from './transport/loop.ts';
 import { Notifier } from './transport/notifier.ts';
+import { untilEnded } from './transport/users.ts';
 
 export { type Mounted, type MountOptions, type MountProcessOptions, setupOf, startMountProcess } from './start.ts';
 
-const mountedHere = new Set<string>();
+/** A mount that this process serves, and that has a name. */
+interface Here {
+  readonly pool: Pool;
+  readonly place: MountPlace;
+  readonly unmount: Mounted['unmount'];
+}
+
+const mountedHere = new Set<Here>();
 
 /** Whatever is still mounted here when the process ends would be a dead mount. */
 function unmountAtExit(): void {
-  for (const directory of mountedHere) detachAtExit(directory);
+  for (const { place } of mountedHere) detachAtExit(place);
+}
+
+function enter(here: Here): void {
+  if (mountedHere.size === 0) process.on('exit', unmountAtExit);
+  mountedHere.add(here);
+}
+
+function leave(here: Here): void {
+  mountedHere.delete(here);
+  if (mountedHere.size === 0) process.off('exit', unmountAtExit);
+}
+
+/** Unmounts all that this process has mounted of a pool that is to be closed; rejects as `unmount` does, and the rest stays. */
+export async function unmountAll(pool: Pool): Promise<void> {
+  for (const here of mountedHere) if (here.pool === pool) await here.unmount();
+}
+
+/** The same at once: the names go, and who is in there has nothing any more. */
+export function unmountAllSync(pool: Pool): void {
+  for (const here of mountedHere) {
+    if (here.pool !== pool) continue;
+    detachAtExit(here.place);
+    leave(here);
+  }
 }
 
 /**
@@ -88,25 +120,20 @@ export async function mountPool(
   const notifier = new Notifier(descriptor);
   invalidator = new Invalidator(server, notifier);
   answerLater(descriptor, server);
-  if (mountedHere.size === 0) process.on('exit', unmountAtExit);
-  mountedHere.add(attached.directory);
   const ended = serveEvents(descriptor, server, () => false).then(async () => {
-    mountedHere.delete(attached.directory);
-    if (mountedHere.size === 0) process.off('exit', unmountAtExit);
+    leave(here);
     notifier.close();
     server.end();
     world.close();
     closeSync(descriptor);
     await endCommands?.();
   });
-  return {
-    directory: attached.directory,
-    pid: process.pid,
-    ended,
-    settled,
-    async unmount(how = {}) {
-      await detach(attached.directory, how);
-      if (how.lazy !== true) await ended;
-    },
+  const unmount: Mounted['unmount'] = async (how = {}) => {
+    await detach(attached, how);
+    leave(here);
+    if (how.lazy !== true) await untilEnded(ended, attached);
   };
+  const here: Here = { pool, place: attached, unmount };
+  enter(here);
+  return { directory: attached.directory, pid: process.pid, ended, settled, unmount };
 }

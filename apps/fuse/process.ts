@@ -8,10 +8,9 @@ import { ByreError, type ErrorCode } from '../../src/errors.ts';
 import { type CommandCall, type ControlSocket, deliver, listen } from './control.ts';
 import type { EngineData } from './engine.ts';
 import type { FromEngine, MountSetup, ToEngine } from './setup.ts';
-import { attach, cleanStaleOf, detach } from './transport/attach.ts';
+import { attach, cleanStaleOf, detach, type MountPlace } from './transport/attach.ts';
 import { Bell } from './transport/bell.ts';
-import { findMount } from './transport/mount-table.ts';
-import { isMountedElsewhere } from './transport/users.ts';
+import { mountedElsewhere } from './transport/users.ts';
 
 const TICK_MS = 1000;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -33,8 +32,7 @@ class MountProcess {
   private readonly calls = new Map<number, CommandCall>();
   private nextCall = 1;
   private bell: Bell | undefined;
-  private directory = '';
-  private device: string | undefined;
+  private place: MountPlace | undefined;
   private isCutOff = false;
   private control: ControlSocket | undefined;
   private stops = 0;
@@ -90,7 +88,7 @@ class MountProcess {
       if (!this.setup.readOnly) await cleanStaleOf(poolPath);
       const name = branch === undefined ? poolPath : `${poolPath}:${branch}`;
       const attached = await attach(this.setup.directory, { name, readOnly, privileges });
-      this.directory = attached.directory;
+      this.place = attached;
       this.bell = new Bell(attached.descriptor, attached.directory, this.setup.bell);
       this.worker.postMessage(attached.descriptor);
     } catch (error) {
@@ -106,11 +104,8 @@ class MountProcess {
       );
     }
     this.keepTime();
-    if (this.setup.transient) {
-      this.device = findMount(this.directory)?.device;
-      setTimeout(() => this.endIfUnused(), FIRST_CALL_MS).unref();
-    }
-    return this.directory;
+    if (this.setup.transient) setTimeout(() => this.endIfUnused(), FIRST_CALL_MS).unref();
+    return this.place.directory;
   }
 
   /**
@@ -120,7 +115,8 @@ class MountProcess {
   private endIfUnused(): void {
     if (!this.setup.transient || this.stops > 0) return;
     if (this.calls.size > 0 || (this.control?.connections ?? 0) > 0) return;
-    const isElsewhere = this.device !== undefined && isMountedElsewhere(this.device);
+    const device = this.place?.device;
+    const isElsewhere = device !== undefined && mountedElsewhere(device) !== undefined;
     if (isElsewhere && this.isCutOff) {
       setTimeout(() => this.endIfUnused(), TICK_MS).unref();
       return;
@@ -160,23 +156,24 @@ class MountProcess {
   /** Unmounts; what is in use loses its name at once and is served until the last user leaves. A second call ends it at once. */
   async stop(tell: (text: string) => void): Promise<void> {
     this.stops++;
+    if (this.place === undefined) return;
     if (this.stops > 1) {
       this.say({ kind: 'quit' });
       return;
     }
     try {
-      await detach(this.directory);
+      await detach(this.place);
     } catch (error) {
       if ((error as ByreError).code !== 'EBUSY') throw error;
-      await detach(this.directory, { lazy: true });
-      tell(`${this.directory} is in use: it is unmounted when its last user leaves, or now if asked again`);
+      await detach(this.place, { lazy: true });
+      tell(`${this.place.directory} is in use: it is unmounted when its last user leaves, or now if asked again`);
       setTimeout(() => this.say({ kind: 'quit' }), LAZY_END_MS).unref();
     }
   }
 
   /** After a failure: nobody serves the mount any more, so its name must go. */
   async abandon(): Promise<void> {
-    if (this.directory !== '') await detach(this.directory, { lazy: true }).catch(() => {});
+    if (this.place !== undefined) await detach(this.place, { lazy: true }).catch(() => {});
   }
 
   close(): void {

@@ -11,6 +11,8 @@ import { fileURLToPath } from 'node:url';
 import { ByreError, type ErrorCode } from '../../src/errors.ts';
 import type { MountSetup } from './setup.ts';
 import { detach } from './transport/attach.ts';
+import { findMount } from './transport/mount-table.ts';
+import { untilEnded } from './transport/users.ts';
 
 export interface MountOptions {
   /** The branch or snapshot to show; by default the root of the mount has every branch as a directory. */
@@ -31,7 +33,10 @@ export interface Mounted {
   readonly pid: number;
   /** Resolves when the mount is gone, by whatever hand, and (for a process of its own) the pool closed. */
   readonly ended: Promise<void>;
-  /** Rejects with EBUSY while something in the mount is in use, unless lazily: then the names go now, the rest later. */
+  /**
+   * Rejects with EBUSY while something in the mount is in use, unless lazily: then the names go now, the rest later. Also if something
+   * else is mounted over it, or others have it mounted elsewhere.
+   */
   unmount(options?: { readonly lazy?: boolean }): Promise<void>;
   /** Resolves when the kernel has taken every change that this process has made so far. At once for other processes. */
   settled(): Promise<void>;
@@ -97,15 +102,16 @@ export async function startMountProcess(options: MountProcessOptions): Promise<M
     throw new ByreError((code ?? 'INTERNAL') as ErrorCode, failed ?? 'the mount process said nothing');
   }
   child.unref();
+  const place = { directory: mounted, device: findMount(mounted)?.device };
   return {
     directory: mounted,
     pid: child.pid!,
     ended,
     settled: () => Promise.resolve(),
     async unmount(how = {}) {
-      await detach(mounted, how);
+      await detach(place, how);
       child.ref();
-      if (how.lazy !== true) await ended;
+      if (how.lazy !== true) await untilEnded(ended, place);
     },
   };
 }

@@ -1,14 +1,22 @@
 /** Mounts that the process which uses the pool serves itself. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { readdir, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { readlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Mounted, mountPool } from '../../apps/fuse/mount.ts';
+import { commandIn, type Mounted, mountPool } from '../../apps/fuse/mount.ts';
+import { mountsOf } from '../../apps/fuse/transport/mount-table.ts';
+import { namespaceOf } from '../../apps/fuse/transport/users.ts';
 import { filesOf } from '../../src/files/index.ts';
+import { type Pool as MountablePool, openPool } from '../../src/index.ts';
 import { openPoolSync } from '../../src/pool/open-pool.ts';
 import type { Pool } from '../../src/pool/pool.ts';
 import { needsMount, run, shell, until } from './mounted.ts';
+
+function mountsAt(directory: string): number {
+  return mountsOf('self').filter((entry) => entry.directory === directory).length;
+}
 
 describe('a mount in this process', needsMount, () => {
   async function mountedHere(use: (pool: Pool, mounted: Mounted) => Promise<void>, branch?: string): Promise<void> {
@@ -100,12 +108,131 @@ describe('a mount in this process', needsMount, () => {
     }, 'main');
   });
 
-  test('hostile answers to the kernel are not ours: a second mount over the first works, and both end', async () => {
+  /** Must end soon, however: a test that waits for its time limit leaves its mounts. */
+  function soon<T>(promise: Promise<T>): Promise<T> {
+    const late = new Promise<never>((_resolve, reject) => {
+      setTimeout(() => reject(new Error('it hangs')), 8000).unref();
+    });
+    return Promise.race([promise, late]);
+  }
+
+  test('a directory is mounted once: the second mount is refused, by whatever name and at the same moment', async () => {
     await mountedHere(async (pool, mounted) => {
-      const second = await mountPool(pool, mounted.directory, { branch: 'main' });
-      await shell('echo x > file', { cwd: second.directory });
-      await second.unmount();
-      expect(await readdir(mounted.directory)).toEqual(['file']);
+      const link = `${mounted.directory}-link`;
+      symlinkSync(mounted.directory, link);
+      for (const name of [mounted.directory, link]) {
+        await expect(soon(mountPool(pool, name, { branch: 'main' }))).rejects.toMatchObject({
+          code: 'EBUSY',
+          message: expect.stringContaining(`is mounted at ${mounted.directory} already; unmount that first`),
+        });
+      }
+      const other = `${mounted.directory}-other`;
+      mkdirSync(other);
+      const both = await Promise.allSettled([mountPool(pool, other), mountPool(pool, other)]);
+      expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+      expect(both[1]).toMatchObject({ reason: { code: 'EBUSY' } });
+      for (const each of both) if (each.status === 'fulfilled') await soon(each.value.unmount());
+      await soon(mounted.unmount());
+      expect(mountsAt(mounted.directory) + mountsAt(other)).toBe(0);
     }, 'main');
+  });
+
+  test('what another hand has mounted over it is told, and left', async () => {
+    await mountedHere(async (_pool, mounted) => {
+      const { directory } = mounted;
+      await shell(`mount -t tmpfs over ${directory}`);
+      for (const lazy of [false, true]) {
+        await expect(soon(mounted.unmount({ lazy }))).rejects.toMatchObject({
+          code: 'EBUSY',
+          message: expect.stringContaining('over (tmpfs) is mounted over it; unmount that first'),
+        });
+      }
+      await shell(`umount ${directory}`);
+      await soon(mounted.unmount());
+      await expect(soon(mounted.unmount())).rejects.toMatchObject({ code: 'EINVAL' });
+    }, 'main');
+  });
+
+  test('a mount that others still have elsewhere is gone here, and it is told who has it', async () => {
+    await mountedHere(async (_pool, mounted) => {
+      const { directory } = mounted;
+      const bound = `${directory}-bound`;
+      mkdirSync(bound);
+      await shell(`mount --bind ${directory} ${bound}`);
+      await expect(soon(mounted.unmount())).rejects.toMatchObject({
+        code: 'EBUSY',
+        message: expect.stringContaining(`it is mounted at ${bound}, too`),
+      });
+      expect(mountsAt(directory)).toBe(0);
+      await shell(`umount ${bound}`);
+      await soon(mounted.ended);
+    }, 'main');
+    await mountedHere(async (_pool, mounted) => {
+      const holder = spawn('unshare', ['-m', 'sleep', '60'], { stdio: 'ignore', cwd: '/' });
+      const gone = new Promise((resolve) => holder.once('exit', resolve));
+      try {
+        await until(() => namespaceOf(holder.pid!) !== namespaceOf('self'));
+        await expect(soon(mounted.unmount())).rejects.toMatchObject({
+          code: 'EBUSY',
+          message: expect.stringContaining(`process ${holder.pid} has it in a mount namespace of its own`),
+        });
+      } finally {
+        holder.kill('SIGKILL');
+        await gone;
+      }
+      await soon(mounted.ended);
+    }, 'main');
+  });
+
+  /** A pool of the public entry with a mount, in a directory of its own. */
+  async function withPool(use: (pool: MountablePool, mounted: Mounted, home: string) => Promise<void>): Promise<void> {
+    const home = mkdtempSync(path.join(tmpdir(), 'byre-mount-'));
+    const directory = path.join(home, 'mount');
+    mkdirSync(directory);
+    const pool = await openPool(path.join(home, 'pool'));
+    const mounted = await pool.mount(directory, { branch: 'main' });
+    try {
+      await use(pool, mounted, home);
+    } finally {
+      await run('umount', ['-l', directory]);
+      await mounted.ended;
+      pool.closeSync();
+      rmSync(home, { recursive: true, force: true });
+    }
+  }
+
+  test('closing the pool unmounts, unless something in a mount is in use', async () => {
+    await withPool(async (pool, mounted, home) => {
+      await shell('echo kept > file', { cwd: mounted.directory });
+      const user = spawn(...commandIn(mounted.directory, 'sleep', ['60']), { stdio: 'ignore' });
+      const gone = new Promise((resolve) => user.once('exit', resolve));
+      try {
+        await until(async () => (await readlink(`/proc/${user.pid}/cwd`)) === mounted.directory);
+        await expect(soon(pool.close())).rejects.toMatchObject({ code: 'EBUSY' });
+        expect(await shell('cat file', { cwd: mounted.directory })).toBe('kept\n');
+      } finally {
+        user.kill('SIGKILL');
+        await gone;
+      }
+      await until(() =>
+        soon(pool.close())
+          .then(() => true)
+          .catch(() => false),
+      );
+      await soon(mounted.ended);
+      expect(mountsAt(mounted.directory)).toBe(0);
+      const again = await openPool(path.join(home, 'pool'));
+      expect(await (await again.branch('main')).files.promises.readFile('/file', 'utf8')).toBe('kept\n');
+      await again.close();
+    });
+  });
+
+  test('closing it without waiting takes the names away', async () => {
+    await withPool(async (pool, mounted) => {
+      await shell('echo kept > file', { cwd: mounted.directory });
+      pool.closeSync();
+      expect(mountsAt(mounted.directory)).toBe(0);
+      await soon(mounted.ended);
+    });
   });
 });

@@ -1,11 +1,12 @@
 /** The life of mounts: how they begin, how each hand ends them, commands while they last, and what a killed one leaves. */
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { socketPathOf } from '../../apps/fuse/control.ts';
 import { attach, cleanStale, detach } from '../../apps/fuse/transport/attach.ts';
 import { byreMounts, parseMountTable } from '../../apps/fuse/transport/mount-table.ts';
 import { canReceiveDescriptors } from '../../apps/fuse/transport/receive-descriptor.ts';
@@ -213,6 +214,49 @@ describe('a mount process', needsMount, () => {
     }
   });
 
+  test('dead mounts are told from living ones whatever the kernel remembers, and all that lie there are taken away', async () => {
+    const mount = await mountedPool();
+    try {
+      await stat(mount.directory);
+      process.kill(mount.mounted.pid, 'SIGKILL');
+      await mount.mounted.ended;
+      const list = 'fd=3,rootmode=40000,user_id=0,group_id=0';
+      await shell(`exec 3<>/dev/fuse; mount -i -t fuse.byre -o ${list} ${mount.poolPath} ${mount.directory}`);
+      expect(existsSync(socketPathOf(mount.poolPath))).toBe(true);
+      const since = Date.now();
+      expect(await unmount(mount.directory)).toEqual({ wasDead: true, found: true });
+      expect(Date.now() - since).toBeLessThan(5000);
+      expect(isMounted(mount.directory)).toBe(false);
+      // What a dead process listened on keeps nobody waiting.
+      await mount.again({ readOnly: true });
+      expect(await unmount(mount.directory)).toEqual({ wasDead: false, found: true });
+      expect(Date.now() - since).toBeLessThan(8000);
+    } finally {
+      await run('umount', ['-l', mount.directory]);
+      await mount.close();
+    }
+  });
+
+  test('what lies over a mount is not unmounted in its place', async () => {
+    await withMount(async ({ directory }) => {
+      await shell(`mount -t tmpfs over ${directory}`);
+      await expect(unmount(directory)).rejects.toMatchObject({ code: 'EBUSY' });
+      await shell(`umount ${directory}`);
+    });
+  });
+
+  test('a mount process finds the directory taken', async () => {
+    await withMount(async ({ directory, poolPath }) => {
+      const other = `${poolPath}-other`;
+      openPoolSync(other).closeSync();
+      const { startMountProcess } = await importBuilt<typeof import('../../apps/fuse/mount.ts')>('apps/fuse/mount.js');
+      await expect(startMountProcess({ poolPath: other, directory })).rejects.toMatchObject({
+        code: 'EBUSY',
+        message: expect.stringContaining(`${poolPath}:work is mounted at ${directory} already`),
+      });
+    });
+  });
+
   test('what cannot be mounted says why, and leaves nothing', async () => {
     const home = mkdtempSync(path.join(tmpdir(), 'byre-mount-'));
     try {
@@ -297,7 +341,7 @@ test('an error says what to install', { ...needs(process.platform === 'linux', '
       code: 'UNSUPPORTED',
       message: expect.stringMatching(/cannot mount at .*mount/),
     });
-    await expect(detach(home)).rejects.toMatchObject({ path: home });
+    await expect(detach({ directory: home, device: undefined })).rejects.toMatchObject({ path: home });
   } finally {
     process.env.PATH = previous;
     rmSync(home, { recursive: true, force: true });

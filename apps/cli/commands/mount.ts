@@ -71,13 +71,11 @@ const isLocked = (error: unknown): boolean => (error as { code?: string }).code 
 
 /** To wait for a mount to go would be in vain. */
 async function requireUnmounted(poolPath: string): Promise<void> {
-  const { byreMounts } = await import('../../fuse/transport/mount-table.ts');
-  const found = byreMounts().find(({ source }) => source === poolPath || source.startsWith(`${poolPath}:`));
-  if (found === undefined) return;
-  const { directory, source } = found;
-  throw refused(
-    `${shown(source)} is mounted at ${shown(directory)} already; unmount that first, or mount the pool without a branch to have all in one mount`,
-  );
+  const { mountedAlready, mountsOfPool } = await import('../../fuse/transport/mount-table.ts');
+  const [found] = mountsOfPool(poolPath);
+  if (found !== undefined) {
+    throw mountedAlready(found, ', or mount the pool without a branch to have all in one mount');
+  }
 }
 
 export const mount: Command = {

@@ -7,7 +7,16 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, closeSync, constants, existsSync, openSync, readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { ByreError } from '../../../src/errors.ts';
-import { byreMounts, FILE_SYSTEM_TYPE, findMount, isDead, resolveMountPoint } from './mount-table.ts';
+import {
+  FILE_SYSTEM_TYPE,
+  findMount,
+  isDead,
+  mountedAlready,
+  mountsOf,
+  mountsOfPool,
+  resolveMountPoint,
+  topMount,
+} from './mount-table.ts';
 import { runProgram } from './program.ts';
 import { canReceiveDescriptors, mountByHelper } from './receive-descriptor.ts';
 
@@ -22,9 +31,16 @@ export interface AttachOptions {
   readonly privileges: boolean;
 }
 
-export interface Attachment {
-  readonly descriptor: number;
+/** A mount, told from what else may be mounted at the same directory. */
+export interface MountPlace {
+  /** Absolute and without symbolic links. */
   readonly directory: string;
+  /** The numbers of its device; undefined if it was gone before anybody looked. */
+  readonly device: string | undefined;
+}
+
+export interface Attachment extends MountPlace {
+  readonly descriptor: number;
   readonly how: 'mount' | 'fusermount3';
 }
 
@@ -104,16 +120,37 @@ function advice(): string {
   return 'install fuse3 (its fusermount3 must be set-uid root), or run inside «unshare -Urm»';
 }
 
-/** Mounts at `directory`; a dead mount of byre that lies there is cleaned first. Says why and what to do if no way works. */
+/** Where this process is about to mount. */
+const attaching = new Set<string>();
+
+/**
+ * Mounts at `directory`; a dead mount of byre that lies there is cleaned first, over a living one none is laid (EBUSY). Says why and
+ * what to do if no way works.
+ */
 export async function attach(directory: string, options: AttachOptions): Promise<Attachment> {
   const resolved = resolveMountPoint(directory);
-  await cleanStale(resolved);
-  await requireDirectory(resolved);
+  if (attaching.has(resolved)) {
+    throw new ByreError('EBUSY', `this process is about to mount at ${resolved} already`, { path: resolved });
+  }
+  attaching.add(resolved);
+  try {
+    await cleanStale(resolved);
+    const entry = findMount(resolved);
+    if (entry !== undefined) throw mountedAlready(entry);
+    await requireDirectory(resolved);
+    return await mountSomehow(resolved, options);
+  } finally {
+    attaching.delete(resolved);
+  }
+}
+
+async function mountSomehow(resolved: string, options: AttachOptions): Promise<Attachment> {
   const reasons: string[] = [];
   const ways = [['mount', mountAsRoot] as const, ['fusermount3', mountAsUser] as const];
   for (const [how, mount] of mayMount() ? ways : ways.slice(1)) {
     try {
-      return { descriptor: await mount(resolved, options), directory: resolved, how };
+      const descriptor = await mount(resolved, options);
+      return { descriptor, directory: resolved, device: findMount(resolved)?.device, how };
     } catch (error) {
       reasons.push(`${how}: ${(error as Error).message}`);
     }
@@ -129,8 +166,20 @@ function unmountCommand(directory: string, lazy: boolean): readonly [string, str
   return ['fusermount3', [lazy ? '-uz' : '-u', '--', directory]];
 }
 
-/** Unmounts what byre has mounted at `directory`. Lazily: at once from the names, for its users when the last is gone. */
-export async function detach(directory: string, options: { readonly lazy?: boolean } = {}): Promise<void> {
+/**
+ * Unmounts it where it is mounted, and nothing else that lies there. Lazily: at once from the names, for its users when the last is gone.
+ */
+export async function detach(place: MountPlace, options: { readonly lazy?: boolean } = {}): Promise<void> {
+  const { directory, device } = place;
+  const top = topMount(directory);
+  if (top !== undefined && top.device !== device) {
+    const isBelow = mountsOf('self').some((entry) => entry.directory === directory && entry.device === device);
+    if (isBelow) {
+      const message = `cannot unmount ${directory}: ${top.source} (${top.type}) is mounted over it; unmount that first`;
+      throw new ByreError('EBUSY', message, { path: directory });
+    }
+    throw new ByreError('EINVAL', `cannot unmount ${directory}: it is not mounted there any more`, { path: directory });
+  }
   const [program, args] = unmountCommand(directory, options.lazy === true);
   const { status, complaint } = await runProgram(program, args);
   if (status === 0) return;
@@ -139,7 +188,8 @@ export async function detach(directory: string, options: { readonly lazy?: boole
 }
 
 /** The last resort of a process that ends: the names are freed, and nobody waits for anybody. */
-export function detachAtExit(directory: string): void {
+export function detachAtExit({ directory, device }: MountPlace): void {
+  if (topMount(directory)?.device !== device) return;
   const [program, args] = unmountCommand(directory, true);
   spawnSync(program, args, { stdio: 'ignore', timeout: EXIT_TIMEOUT_MS });
 }
@@ -147,9 +197,8 @@ export function detachAtExit(directory: string): void {
 /** Takes away mounts at `directory` whose server has died. True if there was one. */
 export async function cleanStale(directory: string): Promise<boolean> {
   let cleaned = false;
-  for (let entry = findMount(directory); entry !== undefined; entry = findMount(directory)) {
-    if (!(await isDead(entry))) break;
-    await detach(entry.directory, { lazy: true });
+  for (let entry = topMount(directory); entry !== undefined && (await isDead(entry)); entry = topMount(directory)) {
+    await detach(entry, { lazy: true });
     cleaned = true;
   }
   return cleaned;
@@ -158,10 +207,10 @@ export async function cleanStale(directory: string): Promise<boolean> {
 /** Every dead mount of a pool, wherever it lies: what a killed mount process leaves. Returns the directories. */
 export async function cleanStaleOf(poolPath: string): Promise<string[]> {
   const cleaned: string[] = [];
-  for (const entry of byreMounts()) {
-    const isOfPool = entry.source === poolPath || entry.source.startsWith(`${poolPath}:`);
-    if (!isOfPool || !(await isDead(entry))) continue;
-    await detach(entry.directory, { lazy: true });
+  // Those that lie over others first.
+  for (const entry of mountsOfPool(poolPath).reverse()) {
+    if (!(await isDead(entry))) continue;
+    await detach(entry, { lazy: true });
     cleaned.push(entry.directory);
   }
   return cleaned;

@@ -2,9 +2,10 @@
  * What is mounted where, as this process sees it.
  * Callers must compare paths as `realpath` gives them; a mount whose server is dead cannot be resolved itself, only its parent.
  */
-import { readFileSync, realpathSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import path from 'node:path';
+import { ByreError } from '../../../src/errors.ts';
 
 export const FILE_SYSTEM_TYPE = 'fuse.byre';
 
@@ -52,14 +53,32 @@ export function byreMounts(): MountEntry[] {
   return mountsOf('self').filter((entry) => entry.type === FILE_SYSTEM_TYPE);
 }
 
-/** The directory's absolute path without symbolic links. Does not touch the directory itself, which may hang or be dead. */
+/** The mounts of a pool, or of one of its branches. */
+export function mountsOfPool(poolPath: string): MountEntry[] {
+  return byreMounts().filter(({ source }) => source === poolPath || source.startsWith(`${poolPath}:`));
+}
+
+/** As many as the kernel follows. */
+const LINKS_MAX = 40;
+
+/** The directory's absolute path without symbolic links. Asks nothing of what is mounted there, which may hang or be dead. */
 export function resolveMountPoint(directory: string): string {
-  const absolute = path.resolve(directory);
-  try {
-    return path.join(realpathSync(path.dirname(absolute)), path.basename(absolute));
-  } catch {
-    return absolute;
+  let absolute = path.resolve(directory);
+  for (let link = 0; link < LINKS_MAX; link++) {
+    try {
+      absolute = path.join(realpathSync(path.dirname(absolute)), path.basename(absolute));
+      absolute = path.resolve(path.dirname(absolute), readlinkSync(absolute));
+    } catch {
+      break;
+    }
   }
+  return absolute;
+}
+
+/** What programs find at exactly this directory: the topmost mount there, whoever's it is. */
+export function topMount(directory: string): MountEntry | undefined {
+  const wanted = resolveMountPoint(directory);
+  return mountsOf('self').findLast((entry) => entry.directory === wanted);
 }
 
 /** The topmost mount of byre at exactly this directory. */
@@ -68,10 +87,19 @@ export function findMount(directory: string): MountEntry | undefined {
   return byreMounts().findLast((entry) => entry.directory === wanted);
 }
 
-/** Whether whoever served the mount has died: nothing there can be reached any more. */
+/** Why nothing is mounted over it, or no second time. */
+export function mountedAlready({ source, directory }: MountEntry, orElse = ''): ByreError {
+  const advice = `unmount that first, with 'byre umount ${directory}'${orElse}`;
+  return new ByreError('EBUSY', `${source} is mounted at ${directory} already; ${advice}`, { path: directory });
+}
+
+/** Whether it is a mount of byre that can be seen, and whoever served it has died. */
 export async function isDead(entry: MountEntry): Promise<boolean> {
+  // What is asked is answered by the topmost mount.
+  if (entry.type !== FILE_SYSTEM_TYPE || topMount(entry.directory)?.device !== entry.device) return false;
   try {
-    await stat(entry.directory);
+    // Not `stat`, which the kernel answers from memory for as long as it may.
+    await statfs(entry.directory);
     return false;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOTCONN';

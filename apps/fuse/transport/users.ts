@@ -3,6 +3,8 @@
  * Callers must take "nobody" for what it is: a process that enters the mount's own namespace a moment later is not foreseen.
  */
 import { readdirSync, readlinkSync } from 'node:fs';
+import { ByreError } from '../../../src/errors.ts';
+import type { MountPlace } from './attach.ts';
 import { mountsOf } from './mount-table.ts';
 
 /** The mount namespace of a process; undefined if that is not ours to see. */
@@ -14,15 +16,51 @@ export function namespaceOf(pid: number | string): string | undefined {
   }
 }
 
-/** Whether some process in another mount namespace than ours has the device mounted. */
-export function isMountedElsewhere(device: string): boolean {
+/** A process in another mount namespace than ours that has the device mounted, if there is one. */
+export function mountedElsewhere(device: string): number | undefined {
   const seen = new Set([namespaceOf('self')]);
   for (const pid of readdirSync('/proc')) {
     if (!/^\d+$/.test(pid)) continue;
     const namespace = namespaceOf(pid);
     if (namespace === undefined || seen.has(namespace)) continue;
     seen.add(namespace);
-    if (mountsOf(pid).some((entry) => entry.device === device)) return true;
+    if (mountsOf(pid).some((entry) => entry.device === device)) return Number(pid);
   }
-  return false;
+  return undefined;
+}
+
+/** Who still has what was unmounted at its directory, in words. */
+function otherUser(device: string): string | undefined {
+  const here = mountsOf('self').find((entry) => entry.device === device);
+  if (here !== undefined) return `it is mounted at ${here.directory}, too`;
+  const pid = mountedElsewhere(device);
+  return pid === undefined ? undefined : `process ${pid} has it in a mount namespace of its own`;
+}
+
+/** The kernel tells the end of a mount at once, unless somebody else has it. */
+const TOLD_WITHIN_MS = 500;
+/** How long the end of a mount may take: a pool may have much to commit. */
+const END_TIMEOUT_MS = 30_000;
+
+/** True if it comes in time. */
+async function comesWithin(ended: Promise<void>, milliseconds: number): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, milliseconds, false);
+  });
+  try {
+    return await Promise.race([ended.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Waits for the end of a mount that has just been unmounted. Rejects with EBUSY if others have it, or it does not come. */
+export async function untilEnded(ended: Promise<void>, { directory, device }: MountPlace): Promise<void> {
+  if (await comesWithin(ended, TOLD_WITHIN_MS)) return;
+  const user = device === undefined ? undefined : otherUser(device);
+  if (user === undefined && (await comesWithin(ended, END_TIMEOUT_MS))) return;
+  const why = user ?? `the mount has not ended within ${END_TIMEOUT_MS / 1000} seconds`;
+  const message = `${directory} is unmounted, but ${why}: it is served until that has ended`;
+  throw new ByreError('EBUSY', message, { path: directory });
 }
