@@ -30,6 +30,8 @@ export interface Command {
   readonly input?: 'data';
   /** What follows `--`, or from the first word that is no option, is another program's command line: `session.rest`. */
   readonly takesCommand?: boolean;
+  /** The exit status of all its failures, in place of the one that says what kind of failure it is. */
+  readonly failureStatus?: number;
   readonly run: Run;
 }
 

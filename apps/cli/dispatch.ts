@@ -45,14 +45,15 @@ async function help(world: World, words: readonly string[]): Promise<number> {
 /** Tells of a failure on standard error, as an object a line where JSON is wanted. */
 function tell(
   world: World,
-  { message, code, status, details }: Failure,
+  { message, code, status: kind, details }: Failure,
+  status: number,
   json: boolean,
   name: string | undefined,
 ): void {
   if (json) world.say(JSON.stringify({ error: { code, message, status, details } }));
   else {
     world.say(`byre: ${message}`);
-    if (status === Status.usage && name !== undefined) world.say(`'byre help ${name}' tells how it is used`);
+    if (kind === Status.usage && name !== undefined) world.say(`'byre help ${name}' tells how it is used`);
   }
 }
 
@@ -101,7 +102,8 @@ export async function runLine(args: readonly string[], makeWorld: MakeWorld): Pr
     world.progress(undefined);
     if (world.isInterrupted) return INTERRUPTED;
     const failure = failureOf(error);
-    tell(world, failure, json, command?.name);
-    return failure.status;
+    const status = command?.failureStatus ?? failure.status;
+    tell(world, failure, status, json, command?.name);
+    return status;
   }
 }

@@ -57,7 +57,7 @@ describe.each([...loaded])('%s', (name, command) => {
     expect(await byre(name, '--help')).toEqual(help);
     expect(await byre(name, '-h')).toEqual(help);
     const wrong = await byre(name, '--no-such-option');
-    expect(wrong).toMatchObject({ status: 2, output: '' });
+    expect(wrong).toMatchObject({ status: command.failureStatus ?? 2, output: '' });
     expect(wrong.error).toBe(
       `byre: byre ${name} has no option --no-such-option\n'byre help ${name}' tells how it is used\n`,
     );

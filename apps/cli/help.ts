@@ -59,6 +59,7 @@ export const statusHelp = `0    done; for a question: no difference, nothing wro
 3    what was named is not there: a pool, a branch, a file, a table
 4    refused: locked, read-only, in the way, full, or not allowed
 5    broken: the pool is damaged, the device failed, or byre has a bug
+125  'byre try' failed; its other statuses are the command's
 130  interrupted; 141: whoever read the output has gone`;
 
 export function overview(groups: readonly LoadedGroup[]): string {

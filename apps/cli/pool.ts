@@ -28,7 +28,7 @@ export interface UseOptions {
 const CANNOT_WRITE: readonly string[] = ['LOCKED', 'EROFS', 'EACCES', 'EPERM', 'ENOSPC', 'EDQUOT'];
 
 /** How long to wait for another writer. */
-function waitMs(session: Session): number {
+export function waitMs(session: Session): number {
   const { wait } = session.values;
   if (wait === undefined) return WAIT_SECONDS * 1000;
   const seconds = Number(wait);

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isByreError } from '../../src/errors.ts';
 import { HandedOver } from './failure.ts';
+import { waitMs } from './pool.ts';
 import { nearestPool, pathOf, poolFileAt, realPathOf } from './pools.ts';
 import type { Left, Session } from './session.ts';
 import { trialDirectory } from './trial-place.ts';
@@ -50,7 +51,7 @@ function realFile(file: string): string {
 /** Calls `attempt` until it does not find the pool locked, as long as `--wait` says. */
 export async function patiently<T>(session: Session, attempt: () => Promise<T>): Promise<T> {
   const since = Date.now();
-  const until = since + Number(session.values.wait ?? 10) * 1000;
+  const until = since + waitMs(session);
   for (let pause = 5; ; pause = Math.min(2 * pause, 50)) {
     try {
       return await attempt();

@@ -57,3 +57,34 @@ describe('what it says can be done next', () => {
     });
   }
 });
+
+describe('every failure of byre itself is told apart from the command’s', () => {
+  const wrong: readonly (readonly [string, readonly string[], RegExp])[] = [
+    ['no command', [], /^byre: which command\?.*\n'byre help try' tells how it is used\n$/],
+    ['an option that there is not', ['--kep', 'true'], /^byre: byre try has no option --kep/],
+    ['a value that is missing', ['--branch'], /^byre: /],
+    ['two decisions', ['--keep', '--discard', 'true'], /exclude each other/],
+    ['mount and no mount', ['--mount', '--no-mount', 'true'], /exclude each other/],
+    ['a directory that there is not', ['--writable', 'nowhere', 'true'], /nowhere is none/],
+    ['no number', ['--wait', 'long', 'true'], /^byre: --wait takes a number of seconds, not 'long'/],
+    ['a branch that there is not', ['--from', 'nobody', 'true'], /^byre: there is no branch or snapshot 'nobody'/],
+    ['no pool', ['--no-mount', '--pool', 'a', 'true'], /a: it is not a byre pool/],
+    ['no pool to recover from', ['--recover', '--pool', 'a'], /a: it is not a byre pool/],
+  ];
+  for (const [what, args, message] of wrong) {
+    test(what, async () => {
+      const line = ['try', ...(args.includes('--mount') ? [] : ['--no-mount']), ...args];
+      expect(await byre(line)).toMatchObject({ status: 125, output: '', error: expect.stringMatching(message) });
+      const json = await byre([line[0]!, '--json', ...line.slice(1)]);
+      expect(json).toMatchObject({ status: 125, output: '' });
+      expect(JSON.parse(json.error).error).toMatchObject({ status: 125, code: expect.any(String) });
+    });
+  }
+
+  test('and other commands keep their own', async () => {
+    expect((await byre(['trai', 'true'])).status).toBe(2);
+    expect((await byre(['apply'])).status).toBe(2);
+    expect((await byre(['help', 'try'])).status).toBe(0);
+    expect((await byre(['try', '--help'])).status).toBe(0);
+  });
+});

@@ -221,8 +221,8 @@ for (const { form, options, needed } of forms) {
         expect(byre('try', ...options, '--', 'sh', '-c', 'kill -TERM $$').status).toBe(143);
         expect(byre('try', ...options, 'no-such-command-at-all').status).toBe(127);
         expect(byre('try', ...options, '/dev/null').status).toBe(126);
-        expect(byre('try').status).toBe(2);
-        expect(byre('try', ...options, '--keep', '--discard', 'true').status).toBe(2);
+        expect(byre('try').status).toBe(125);
+        expect(byre('try', ...options, '--keep', '--discard', 'true').status).toBe(125);
         expect(byre('try', ...options, 'echo', '--json', 'out').stdout).toBe('--json out\n');
         const json = byre('try', ...options, '--json', '--discard', '--', 'sh', '-c', 'echo out; echo x > x');
         expect(JSON.parse(json.stdout)).toMatchObject({

@@ -4,11 +4,11 @@
  */
 import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
+import { ByreError, isByreError } from '../../../src/errors.ts';
 import { byreMounts } from '../../fuse/transport/mount-table.ts';
 import { TrialStatus } from '../child.ts';
 import type { Command } from '../command.ts';
 import { isWithin } from '../confine.ts';
-import { failureOf, HandedOver } from '../failure.ts';
 import { type Outcome, refused, type Session, usage } from '../session.ts';
 import { shown } from '../shown.ts';
 import { type TrialPlace, trialPlace } from '../trial-pool.ts';
@@ -62,15 +62,9 @@ async function tried(session: Session): Promise<Outcome> {
     }
     return await (await import('../trial.ts')).trial(session, place);
   } catch (error) {
-    if (error instanceof HandedOver || session.isInterrupted) throw error;
-    // A failure of ours must not look like one of the command's.
-    session.progress(undefined);
-    const { message: what, status, code } = failureOf(error);
-    const isCutOff = code === 'CLOSED' && session.given === undefined;
-    const message = isCutOff ? `${what}; 'byre try --recover' keeps what is left of it` : what;
-    if (session.json) session.say(JSON.stringify({ error: { message, status } }));
-    else session.say(`byre: ${message}`);
-    return TrialStatus.failed;
+    if (!isByreError(error) || error.code !== 'CLOSED' || session.given !== undefined) throw error;
+    const message = `${error.message}; 'byre try --recover' keeps what is left of it`;
+    throw new ByreError('CLOSED', message, { cause: error });
   }
 }
 
@@ -90,7 +84,7 @@ alone, the fork lies over this directory, mounted, and the rest of the file syst
 own; where that is not possible it runs in a copy of the fork, and byre says why. Then byre shows what changed and asks: all, none, or
 path by path. Nothing is written here before that.
 Without a terminal and without --keep or --discard the changes are kept as a branch, for byre apply or byre drop.
-The exit status is the command's; 125 if byre itself failed, 126 or 127 if the command could not be started.`,
+The exit status is the command's; 125 if byre itself failed, whatever the reason, 126 or 127 if the command could not be started.`,
   options: {
     keep: { type: 'boolean', text: 'apply all changes to the directory' },
     discard: { type: 'boolean', text: 'throw all changes away' },
@@ -118,5 +112,7 @@ The exit status is the command's; 125 if byre itself failed, 126 or 127 if the c
     ['byre try --from idea --keep -- make', 'go on from there, and keep both'],
   ],
   takesCommand: true,
+  // Which must not look like one of the command's.
+  failureStatus: TrialStatus.failed,
   run,
 };
