@@ -11,6 +11,16 @@ export type Decision =
   | { readonly kind: 'discard' }
   | { readonly kind: 'branch' };
 
+/** Asks until the answer is one of the words, or the first letter of one; undefined if nobody answers. */
+async function askFor(session: Session, question: string, words: readonly string[]): Promise<string | undefined> {
+  for (;;) {
+    const answer = (await session.ask(question))?.trim().toLowerCase();
+    if (answer === undefined) return undefined;
+    const word = words.find((each) => answer === each || answer === each[0]);
+    if (word !== undefined) return word;
+  }
+}
+
 export async function decide(
   session: Session,
   changes: readonly FileChange[],
@@ -22,14 +32,13 @@ export async function decide(
   // Without anybody to ask nothing is applied and nothing is lost.
   if (branch !== undefined || !session.interactive) return { kind: 'branch' };
   for (;;) {
-    const answer = await session.ask('Keep these changes? [a]ll, [n]one, [p]ath by path, [d]iff, as a [b]ranch: ');
-    if (answer === undefined) return { kind: 'branch' };
-    const letter = answer.trim().toLowerCase().slice(0, 1);
-    if (letter === 'a' || letter === 'y') return { kind: 'keep', changes };
-    if (letter === 'n') return { kind: 'discard' };
-    if (letter === 'b') return { kind: 'branch' };
-    if (letter === 'd') showDiff();
-    if (letter === 'p') return await choose(session, changes);
+    const question = 'Keep these changes? [a]ll, [n]one, [p]ath by path, [d]iff, as a [b]ranch: ';
+    const answer = await askFor(session, question, ['all', 'yes', 'none', 'no', 'path', 'diff', 'branch']);
+    if (answer === 'all' || answer === 'yes') return { kind: 'keep', changes };
+    if (answer === 'none' || answer === 'no') return { kind: 'discard' };
+    if (answer === 'path') return await choose(session, changes);
+    if (answer !== 'diff') return { kind: 'branch' };
+    showDiff();
   }
 }
 
@@ -39,13 +48,13 @@ async function choose(session: Session, changes: readonly FileChange[]): Promise
   for (const change of changes) {
     if (isQuiet(change)) continue;
     if (rest === undefined) {
-      const answer =
-        (await session.ask(`${changeLine(change)}\n  keep? [y]es, [n]o, [a]ll the rest, [d]one: `)) ?? 'quit';
-      const letter = answer.trim().toLowerCase().slice(0, 1);
-      if (letter === 'q') return { kind: 'branch' };
-      if (letter === 'a') rest = true;
-      else if (letter === 'd') rest = false;
-      else if (letter === 'y') chosen.add(change);
+      const question = `${changeLine(change)}\n  keep? [y]es, [n]o, [a]ll the rest, [d]one with it, [q]uit (all stays as a branch): `;
+      const answer = await askFor(session, question, ['yes', 'no', 'all', 'done', 'quit']);
+      // Who answers no more has not said no.
+      if (answer === undefined || answer === 'quit') return { kind: 'branch' };
+      if (answer === 'all') rest = true;
+      else if (answer === 'done') rest = false;
+      else if (answer === 'yes') chosen.add(change);
     }
     if (rest === true) chosen.add(change);
   }

@@ -88,3 +88,41 @@ describe('every failure of byre itself is told apart from the command’s', () =
     expect((await byre(['try', '--help'])).status).toBe(0);
   });
 });
+
+describe('asked path by path', () => {
+  const edits = 'echo b > b; echo c > c; echo d > d';
+  const asked = (...answers: string[]) => tried(['-q'], edits, { answers });
+  const branches = async () => (await byre(['branches', '-1'])).output.split('\n');
+
+  test('an answer that is none of those is asked for again', async () => {
+    const { questions } = await asked('w', 'p', 'u', '', 'ney', 'al', 'y', ' N ', 'Yes');
+    expect(readdirSync(directory)).toEqual(['a', 'b', 'd']);
+    expect(questions.map((each) => each.split('\n')[0]!.slice(0, 3))).toEqual([
+      ...['Kee', 'Kee'],
+      ...['+ b', '+ b', '+ b', '+ b', '+ b', '+ c', '+ d'],
+    ]);
+  });
+
+  test('all the rest, or no more', async () => {
+    await asked('path', 'n', 'all');
+    expect(readdirSync(directory)).toEqual(['a', 'c', 'd']);
+    await asked('p', 'y', 'done');
+    expect(readdirSync(directory)).toEqual(['a', 'b', 'c', 'd']);
+    expect(await branches()).not.toContain('try-1');
+  });
+
+  test('to quit, or to answer no more, keeps everything as a branch', async () => {
+    for (const answers of [
+      ['p', 'y', 'q'],
+      ['p', 'y', 'quit'],
+      ['p', 'y'],
+      ['p', 'y', 'x'],
+    ]) {
+      const { questions, error } = await asked(...answers);
+      expect(questions.at(-1)).toMatch(/\[d\]one with it, \[q\]uit \(all stays as a branch\): $/);
+      expect(error).toContain('kept as branch try-1');
+      expect(readdirSync(directory)).toEqual(['a']);
+      expect(await byre(['drop', '--yes', 'try-1'])).toMatchObject({ status: 0 });
+    }
+  });
+});
