@@ -41,12 +41,13 @@ async function answer(call: EngineCommand, question: string): Promise<string | u
   }
 }
 
-function givenOf({ pool, poolPath, mount }: EngineCommand, { pid, left }: RemoteRequest): Given {
-  const { branch, directory } = mount;
+function givenOf({ pool, poolPath, mounts }: EngineCommand, { pid, left }: RemoteRequest): Given {
+  const whole = mounts.find(({ branch }) => branch === undefined);
   return {
     pool,
     poolPath,
-    mount: branch === undefined ? { directory, pid: process.pid } : undefined,
+    mount: whole && { directory: whole.directory, pid: process.pid },
+    mountedBranches: mounts.filter(({ branch }) => branch !== undefined),
     asker: pid ?? process.pid,
     left,
   };

@@ -4,6 +4,7 @@
  * Commands must not touch `process`, must resolve paths with `path`, and must leave the pool they are given open.
  */
 import type { Pool } from '../../src/pool/pool.ts';
+import type { ServedMount } from '../fuse/setup.ts';
 import type { Ended } from './child.ts';
 import type { Job, JobEnded } from './job.ts';
 
@@ -16,6 +17,8 @@ export interface Given {
   readonly poolPath: string;
   /** Where all branches are mounted, by which process; undefined if only one is. */
   readonly mount: { readonly directory: string; readonly pid: number } | undefined;
+  /** Mounts that show one branch each. */
+  readonly mountedBranches: readonly ServedMount[];
   /** The process that asks. */
   readonly asker: number;
   readonly left: Left | undefined;

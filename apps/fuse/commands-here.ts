@@ -7,32 +7,39 @@ import path from 'node:path';
 import type { Pool } from '../../src/pool/pool.ts';
 import { Commands } from './commands.ts';
 import { type CommandCall, type ControlSocket, deliver, listen } from './control.ts';
-import type { MountedAs, RunCommand } from './setup.ts';
+import type { RunCommand, ServedMount } from './setup.ts';
+
+/** A mount of this process. */
+export interface MountHere extends ServedMount {
+  /** Resolves when its kernel knows of every change so far. */
+  settled(): Promise<void>;
+}
 
 interface Here {
-  /** How to wait until each mount's kernel knows of what was changed. */
-  readonly mounts: Set<() => Promise<void>>;
+  readonly mounts: Set<MountHere>;
   readonly socket: Promise<ControlSocket>;
   readonly commands: Commands;
 }
 
 const listening = new WeakMap<Pool, Here>();
 
-function begin(pool: Pool, mount: MountedAs, runCommand: RunCommand): Here {
+function begin(pool: Pool, runCommand: RunCommand): Here {
+  const poolPath = realpathSync(pool.name);
   const mounts: Here['mounts'] = new Set();
   const calls = new Map<number, CommandCall>();
   const commands = new Commands({
     pool,
-    mount,
+    poolPath,
+    mounts: () => [...mounts],
     runCommand,
     say: (message) => deliver(calls, message),
     settled: async () => {
-      await Promise.all([...mounts].map((settled) => settled()));
+      await Promise.all([...mounts].map((mount) => mount.settled()));
     },
     idle: () => {},
   });
   let nextId = 1;
-  const socket = listen(mount.poolPath, (call) => {
+  const socket = listen(poolPath, (call) => {
     const id = nextId++;
     calls.set(id, call);
     call.onInput = (bytes) => commands.take({ kind: 'input', id, bytes });
@@ -44,22 +51,17 @@ function begin(pool: Pool, mount: MountedAs, runCommand: RunCommand): Here {
 }
 
 /**
- * Takes commands for a mount of `pool`; `settled` resolves when the mount's kernel knows of every change so far. Returns how to end it.
+ * Takes commands for a mount of `pool`. Returns how to end it.
  * A pool that is in no file, or that this process only reads, is nobody else's to ask for.
  */
-export async function takeCommands(
-  pool: Pool,
-  mount: Omit<MountedAs, 'poolPath'>,
-  runCommand: RunCommand,
-  settled: () => Promise<void>,
-): Promise<() => Promise<void>> {
+export async function takeCommands(pool: Pool, mount: MountHere, runCommand: RunCommand): Promise<() => Promise<void>> {
   if (pool.readOnly || !path.isAbsolute(pool.name)) return async () => {};
-  const here = listening.get(pool) ?? begin(pool, { ...mount, poolPath: realpathSync(pool.name) }, runCommand);
+  const here = listening.get(pool) ?? begin(pool, runCommand);
   listening.set(pool, here);
-  here.mounts.add(settled);
+  here.mounts.add(mount);
   await here.socket;
   return async () => {
-    here.mounts.delete(settled);
+    here.mounts.delete(mount);
     if (here.mounts.size > 0) return;
     listening.delete(pool);
     here.commands.cancelAll();

@@ -5,11 +5,12 @@
 import { ByreError } from '../../src/errors.ts';
 import type { Pool } from '../../src/pool/pool.ts';
 import type { CommandSays } from './control.ts';
-import type { EngineCommand, MountedAs, RunCommand, ToEngine } from './setup.ts';
+import type { EngineCommand, RunCommand, ServedMount, ToEngine } from './setup.ts';
 
 export interface CommandsOptions {
   readonly pool: Pool;
-  readonly mount: MountedAs;
+  readonly poolPath: string;
+  readonly mounts: () => readonly ServedMount[];
   readonly runCommand: RunCommand | undefined;
   readonly say: (said: CommandSays) => void;
   /** Resolves when the kernel knows of everything that has been changed so far. */
@@ -82,14 +83,14 @@ export class Commands {
   }
 
   private async run(message: Extract<ToEngine, { readonly kind: 'command' }>, running: Running): Promise<number> {
-    const { pool, mount, runCommand, say } = this.options;
+    const { pool, poolPath, mounts, runCommand, say } = this.options;
     if (runCommand === undefined) throw new Error('this process mounts the pool but takes no commands');
     try {
       return await runCommand({
         request: message.request,
         pool,
-        poolPath: mount.poolPath,
-        mount,
+        poolPath,
+        mounts: mounts(),
         input: running.input,
         signal: running.abort.signal,
         output: (bytes) => say({ kind: 'output', id: message.id, bytes }),

@@ -61,7 +61,8 @@ class Engine {
     };
     this.commands = new Commands({
       pool: this.pool,
-      mount: data.setup,
+      poolPath,
+      mounts: () => [{ branch: opened, directory: data.setup.directory }],
       runCommand,
       say: (message) => this.say(message),
       settled: async () => this.invalidator?.settled(),

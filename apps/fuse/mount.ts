@@ -100,9 +100,9 @@ export async function mountPool(
   });
   const readOnly = options.readOnly === true || world.readOnly;
   const name = branch === undefined ? pool.name : `${pool.name}:${branch.name}`;
-  const mount = { branch: options.branch, directory: path.resolve(directory) };
   const settled = async (): Promise<void> => invalidator?.settled();
-  const endCommands = runCommand && (await takeCommands(pool, mount, runCommand, settled));
+  const mount = { branch, directory: path.resolve(directory), settled };
+  const endCommands = runCommand && (await takeCommands(pool, mount, runCommand));
   const attached = await attach(directory, { name, readOnly, privileges: options.privileges === true }).catch(
     async (error: unknown) => {
       await endCommands?.();

@@ -2,6 +2,8 @@
  * What a mount process is told, and what its two threads say to each other.
  * All of it must survive structured cloning: no functions, no handles.
  */
+import type { Branch } from '../../src/pool/branch.ts';
+import type { Pool } from '../../src/pool/pool.ts';
 import type { CommandRequest, CommandSays } from './control.ts';
 
 export interface MountSetup {
@@ -38,17 +40,21 @@ export type FromEngine =
   | { readonly kind: 'ended'; readonly requests: number }
   | CommandSays;
 
-/** Where a pool is mounted. */
-export type MountedAs = Pick<MountSetup, 'poolPath' | 'branch' | 'directory'>;
+/** A mount that the process serves which runs a command. */
+export interface ServedMount {
+  /** Undefined: every branch as a directory. Its name may be another by now. */
+  readonly branch: Branch | undefined;
+  readonly directory: string;
+}
 
 /** A command as the process that has the pool gets it. */
 export interface EngineCommand {
   readonly request: CommandRequest;
   /** The open pool: it must not be closed, nor opened again by its path. */
-  readonly pool: import('../../src/pool/pool.ts').Pool;
+  readonly pool: Pool;
   readonly poolPath: string;
   /** How this process has the pool mounted. */
-  readonly mount: MountedAs;
+  readonly mounts: readonly ServedMount[];
   readonly input: AsyncIterable<Uint8Array>;
   readonly signal: AbortSignal;
   output(bytes: Uint8Array): void;

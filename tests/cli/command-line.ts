@@ -89,7 +89,7 @@ export function asked(
     request,
     pool,
     poolPath,
-    mount: { poolPath, branch: undefined, directory: '/nowhere' },
+    mounts: [{ branch: undefined, directory: '/nowhere' }],
     input: pieces(undefined),
     signal: new AbortController().signal,
     output: () => {},

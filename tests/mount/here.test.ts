@@ -12,7 +12,7 @@ import { filesOf } from '../../src/files/index.ts';
 import { type Pool as MountablePool, openPool } from '../../src/index.ts';
 import { openPoolSync } from '../../src/pool/open-pool.ts';
 import type { Pool } from '../../src/pool/pool.ts';
-import { needsMount, run, shell, until } from './mounted.ts';
+import { builtSources, needsMount, run, shell, until } from './mounted.ts';
 
 function mountsAt(directory: string): number {
   return mountsOf('self').filter((entry) => entry.directory === directory).length;
@@ -200,6 +200,36 @@ describe('a mount in this process', needsMount, () => {
       rmSync(home, { recursive: true, force: true });
     }
   }
+
+  /** The command line in a process of its own, which finds the pool locked by this one. */
+  function byre(home: string, ...args: string[]): ReturnType<typeof run> {
+    const environment = { BYRE_POOL: path.join(home, 'pool') };
+    return run(process.execPath, [path.join(builtSources(), 'apps/cli/main.js'), ...args], { cwd: home, environment });
+  }
+
+  test('a branch that is mounted by itself is not dropped by commands; renamed, it stays mounted', async () => {
+    await withPool(async (pool, mounted, home) => {
+      await pool.fork('main', 'other');
+      const { directory } = mounted;
+      await shell('echo kept > file', { cwd: directory });
+      expect(await byre(home, 'rename', 'main', 'renamed')).toEqual({ status: 0, output: '' });
+      expect(await shell('echo more >> file; cat file', { cwd: directory })).toBe('kept\nmore\n');
+      for (const names of [['renamed'], ['other', 'renamed']]) {
+        expect(await byre(home, 'drop', '--yes', ...names)).toEqual({
+          status: 4,
+          output: `byre: 'renamed' is mounted at ${directory}; unmount that first, with 'byre umount ${directory}'\n`,
+        });
+      }
+      const all = `${directory}-all`;
+      mkdirSync(all);
+      const both = await pool.mount(all);
+      expect((await byre(home, 'drop', '--yes', 'renamed')).status).toBe(4);
+      expect(await byre(home, 'umount', 'mount')).toEqual({ status: 0, output: '' });
+      expect(await byre(home, 'drop', '--yes', 'renamed')).toEqual({ status: 0, output: '' });
+      expect(await shell('ls', { cwd: all })).toBe('other\n');
+      await both.unmount();
+    });
+  });
 
   test('closing the pool unmounts, unless something in a mount is in use', async () => {
     await withPool(async (pool, mounted, home) => {

@@ -7,7 +7,8 @@ import type { Command } from '../command.ts';
 import { confirm, yesOption } from '../confirm.ts';
 import { lossOf } from '../losses.ts';
 import { withPool } from '../pool.ts';
-import { type Session, usage, writeJson } from '../session.ts';
+import { refused, type Session, usage, writeJson } from '../session.ts';
+import { shown } from '../shown.ts';
 import { parseTarget } from '../target.ts';
 import { branchName } from '../targets.ts';
 
@@ -22,12 +23,22 @@ async function confirmAll(session: Session, pool: Pool, names: readonly string[]
   if (losses.length > 0) await confirm(session, losses.join('; '), question);
 }
 
+/** Whoever works in the mount of a branch would have nothing any more. */
+function requireUnmounted({ given }: Session, names: readonly string[]): void {
+  for (const { branch, directory } of given?.mountedBranches ?? []) {
+    if (branch?.name === undefined || !names.includes(branch.name)) continue;
+    const where = shown(directory);
+    throw refused(`'${branch.name}' is mounted at ${where}; unmount that first, with 'byre umount ${where}'`);
+  }
+}
+
 export const drop: Command = {
   name: 'drop',
   summary: 'remove branches and snapshots',
   usage: ['[--yes] BRANCH...'],
   details: `All that are named are dropped, or none. Unless a branch or snapshot that stays is the same, content would be lost: it asks,
-unless --yes is given. The space is free for new data then; 'byre compact' gives it back to the file system.`,
+unless --yes is given. A branch that is mounted by itself must be unmounted first. The space is free for new data then; 'byre compact'
+gives it back to the file system.`,
   options: yesOption,
   examples: [
     ['byre drop try-1', 'drops a branch, and asks if anything would be lost'],
@@ -44,6 +55,7 @@ unless --yes is given. The space is free for new data then; 'byre compact' gives
     const names = [...new Set(named.map(({ name }) => name))];
     await withPool(session, { mode: 'write', targets: named.map(({ target }) => target) }, async (pool) => {
       await requireAll(pool, names);
+      requireUnmounted(session, names);
       if (session.values.yes !== true) await confirmAll(session, pool, names);
       // An answer takes its time, and others may have dropped one meanwhile.
       await requireAll(pool, names);
