@@ -3,7 +3,9 @@
  * Callers must not print errors by other means: an error without advice gets it here.
  */
 import { isByreError } from '../../src/errors.ts';
+import { messageOf } from './reason.ts';
 import { CommandFailure, Status } from './session.ts';
+import { shown } from './shown.ts';
 
 /** A command that another process has run; it was told and done there. */
 export class HandedOver extends Error {
@@ -46,7 +48,7 @@ const advice: Readonly<Record<string, string>> = {
 };
 
 function withAdvice(error: Error, code: string): string {
-  const { message } = error;
+  const message = messageOf(error);
   const more = advice[code];
   // A full disk is no full pool.
   const isHosts = code === 'ENOSPC' && (!isByreError(error) || message.includes('free space there'));
@@ -70,7 +72,12 @@ export function failureOf(error: unknown): Failure {
   }
   if (!(error instanceof Error))
     return { message: String(error), status: Status.broken, code: 'INTERNAL', details: {} };
-  const { code } = error as { code?: unknown };
+  const { code, errno, path } = error as NodeJS.ErrnoException;
+  if (errno === ESTALE && !isByreError(error)) {
+    const where = path === undefined ? 'here' : `at ${shown(path)}`;
+    const message = `what is mounted ${where} is gone: if it was a fork, its branch was dropped or its try has ended`;
+    return { message, status: Status.refused, code: 'ESTALE', details: {} };
+  }
   if (typeof code !== 'string') {
     const message = `a bug in byre, please report it: ${error.stack ?? error.message}`;
     return { message, status: Status.broken, code: 'INTERNAL', details: {} };
@@ -79,6 +86,9 @@ export function failureOf(error: unknown): Failure {
   const message = (code === 'LOCKED' ? lockedMessage(details) : undefined) ?? withAdvice(error, code);
   return { message, status: statusOf(code), code, details };
 }
+
+/** What a mount says of a branch that is gone. Node has no name for it. */
+const ESTALE = -116;
 
 function nameOfStatus(status: number): string {
   return { 1: 'NO', 2: 'USAGE', 3: 'MISSING', 4: 'REFUSED' }[status] ?? 'BROKEN';

@@ -3,6 +3,7 @@
  */
 import type { Problem } from '../../src/host/import.ts';
 import { bytesOfName, showName } from '../../src/host/names.ts';
+import { reasonIn } from './reason.ts';
 import type { Session } from './session.ts';
 import { jsonName } from './shown.ts';
 
@@ -14,7 +15,7 @@ export function problemsAsJson(problems: readonly Problem[]): unknown[] {
 
 export function sayProblems(session: Session, problems: readonly Problem[]): void {
   for (const { path, reason } of problems.slice(0, SHOWN)) {
-    session.say(`byre: ${showName(path) || '.'}: ${showName(reason)}`);
+    session.say(`byre: ${showName(path) || '.'}: ${showName(reasonIn(reason))}`);
   }
   if (problems.length > SHOWN) session.say(`byre: and ${problems.length - SHOWN} more like these; --json lists all`);
 }

@@ -57,7 +57,7 @@ test('output that cannot be written is told, errors that cannot are not', {
     'byre help > /dev/full; echo $?; byre ls > /dev/full; echo $?; byre ls nope: 2> /dev/full; echo $?',
   );
   expect(full.output).toBe('4\n0\n3\n');
-  expect(full.error).toMatch(/^byre: standard output cannot be written: ENOSPC: no space left on device, write\n$/);
+  expect(full.error).toMatch(/^byre: standard output cannot be written: no space left on device\n$/);
 });
 
 test('exit statuses', () => {

@@ -58,9 +58,18 @@ interface Sink {
   abandon(): void;
 }
 
+/** Failures are told of the file that is meant. */
+function openBeside(beside: string, file: string): number {
+  try {
+    return openSync(beside, 'wx');
+  } catch (error) {
+    throw Object.assign(error as Error, { path: file });
+  }
+}
+
 function fileSink(file: string): Sink {
   const beside = `${file}.${randomBytes(6).toString('hex')}`;
-  const descriptor = openSync(beside, 'wx');
+  const descriptor = openBeside(beside, file);
   return {
     write(text) {
       const bytes = Buffer.from(text);

@@ -2,7 +2,6 @@
  * Rows of a file or of standard input into a table, as JSON lines or CSV: all of them or none.
  * Rows are gathered in a fork, which then takes the branch's place: callers must have opened the pool for writing.
  */
-import { createReadStream } from 'node:fs';
 import { isByreError } from '../../src/errors.ts';
 import type { Pool } from '../../src/pool/pool.ts';
 import { type BatchOperation, type Key, type Table, tableOf } from '../../src/tables/index.ts';
@@ -10,6 +9,7 @@ import { takePositionals } from './arguments.ts';
 import { showCount } from './format.ts';
 import { withPool } from './pool.ts';
 import { realPathOf } from './pools.ts';
+import { piecesOfFile } from './real-file.ts';
 import { KEY_COLUMN, keyOfCell, VALUE_COLUMN, valueOfCell } from './row-cells.ts';
 import { type Cell, readCsv, readLines } from './row-input.ts';
 import { formOf, fromJson, openTable } from './rows.ts';
@@ -153,7 +153,7 @@ async function importInto(session: Session, pool: Pool, target: Target, file: st
   const fork = await pool.forkUnnamed(branch);
   try {
     const reading = { fields: key as readonly string[], isText: text === true, values };
-    const input = file === undefined ? session.input : createReadStream(file);
+    const input = file === undefined ? session.input : piecesOfFile(file);
     const rows = csv === true ? csvRows(input, reading) : ndjsonRows(input, reading);
     const count = await putAll(session, tableOf(fork, table.name, { values: table.codec }), rows);
     if (!(await pool.adopt(branch, fork))) throw refused(`branch ${name} was changed meanwhile: import again`);

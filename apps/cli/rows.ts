@@ -20,8 +20,12 @@ export interface OpenedTable {
   readonly exists: boolean;
 }
 
+/** How values can be stored by what is typed. */
+const kinds: readonly string[] = ['json', 'text', 'bytes'];
+
 /** The table that `BRANCH:TABLE` names; a new one gets `values`. Values of a codec that is not known here are bytes. */
 export async function openTable(pool: Pool, target: Target, values?: string): Promise<OpenedTable> {
+  if (values !== undefined && !kinds.includes(values)) throw usage(`--values is json, text or bytes, not '${values}'`);
   const name = target.path?.slice(1);
   if (name === undefined || name === '') throw usage('a table is wanted, such as main:users');
   const branch = await pool.branch(target.branch ?? DEFAULT_BRANCH);

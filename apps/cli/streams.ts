@@ -3,6 +3,7 @@
  * Callers must not write to these descriptors by other means while a command runs. A reader that is slow holds the process up: that is wanted.
  */
 import { writeSync } from 'node:fs';
+import { messageOf } from './reason.ts';
 import { CommandFailure, Status } from './session.ts';
 
 const PIPE_CLOSED = 141;
@@ -28,7 +29,7 @@ export function writeWhole(descriptor: 1 | 2, text: string | Uint8Array): void {
       if (code !== 'EAGAIN') {
         // Where errors cannot be written, there is nowhere to say so.
         if (descriptor === 2) return;
-        throw new CommandFailure(`standard output cannot be written: ${(error as Error).message}`, Status.refused);
+        throw new CommandFailure(`standard output cannot be written: ${messageOf(error as Error)}`, Status.refused);
       }
       Atomics.wait(sleeper, 0, 0, RETRY_MS);
     }

@@ -39,7 +39,10 @@ const NAMES: ReadonlySet<string> = new Set<keyof OpenOptions>([
   'limitBytes',
   'commitEveryMs',
 ]);
-const MIN_LIMIT_BYTES = 2 << 20;
+/** The sizes that a tree node can have. */
+export const NODE_BYTES: readonly number[] = [4096, 8192, 16384, 32768, 65536];
+export const MIN_LIMIT_BYTES = 2 << 20;
+export const MAX_LIMIT_BYTES = 2 ** 44 - 2 ** 20;
 const MAX_CACHE_BYTES = 6 * 2 ** 30;
 
 /** Throws BAD_ARGUMENT for unknown names and values out of range. */
@@ -51,10 +54,9 @@ export function resolveOptions(options: OpenOptions): PoolOptions {
   const create = options.create ?? !readOnly;
   if (readOnly && create) throw bad('a pool cannot be created read-only');
   const nodeBytes = options.nodeBytes ?? 8192;
-  if (![4096, 8192, 16384, 32768, 65536].includes(nodeBytes))
-    throw bad('nodeBytes is a power of two from 4096 to 65536');
+  if (!NODE_BYTES.includes(nodeBytes)) throw bad('nodeBytes is a power of two from 4096 to 65536');
   const limitBytes = options.limitBytes ?? 0;
-  if (limitBytes !== 0) checkRange('limitBytes', limitBytes, MIN_LIMIT_BYTES, 2 ** 44 - 2 ** 20);
+  if (limitBytes !== 0) checkRange('limitBytes', limitBytes, MIN_LIMIT_BYTES, MAX_LIMIT_BYTES);
   const cacheBytes = options.cacheBytes ?? 64 << 20;
   checkRange('cacheBytes', cacheBytes, 0, MAX_CACHE_BYTES);
   const commitEveryMs = options.commitEveryMs ?? 1000;

@@ -4,11 +4,18 @@
  */
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { NODE_BYTES } from '../../../src/pool/options.ts';
 import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { bytesOption } from '../options.ts';
+import { bytesOption, poolLimitOption } from '../options.ts';
 import { DEFAULT_NAME, ownPoolFileAt, pathOf } from '../pools.ts';
-import { refused, usage, writeJson } from '../session.ts';
+import { refused, usage, type Values, writeJson } from '../session.ts';
+
+function nodeSizeOption(value: Values[string]): number {
+  const bytes = bytesOption('--node-size', value);
+  if (NODE_BYTES.includes(bytes)) return bytes;
+  throw usage(`--node-size is 4K, 8K, 16K, 32K or 64K, not ${String(value)}`);
+}
 
 export const init: Command = {
   name: 'init',
@@ -39,8 +46,8 @@ directories below; POOL may also be another directory to make it in. A pool file
     mkdirSync(path.dirname(file), { recursive: true });
     const { openPool } = await import('../../../src/pool/open-pool.ts');
     const pool = await openPool(file, {
-      ...(limit === undefined ? {} : { limitBytes: bytesOption('--limit', limit) }),
-      ...(nodeSize === undefined ? {} : { nodeBytes: bytesOption('--node-size', nodeSize) }),
+      ...(limit === undefined ? {} : { limitBytes: poolLimitOption('--limit', limit) }),
+      ...(nodeSize === undefined ? {} : { nodeBytes: nodeSizeOption(nodeSize) }),
     });
     await pool.close();
     if (session.json) writeJson(session, { pool: file });

@@ -3,21 +3,24 @@
  * A limit below what is in use is refused by the pool; a quota is not, and then nothing more can be written.
  */
 import type { BranchLimits } from '../../../src/pool/branches.ts';
+import { MAX_LIMIT_BYTES } from '../../../src/pool/options.ts';
 import type { Pool } from '../../../src/pool/pool.ts';
 import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { showBytes, showTable } from '../format.ts';
-import { bytesOption } from '../options.ts';
+import { bytesOption, poolLimitOption } from '../options.ts';
 import { withPool } from '../pool.ts';
 import { type Values, writeJson } from '../session.ts';
 import { shown } from '../shown.ts';
 import { parseTarget } from '../target.ts';
 import { branchName } from '../targets.ts';
 
+const branchLimit = (option: string, value: Values[string]): number => bytesOption(option, value, 0, MAX_LIMIT_BYTES);
+
 /** A size, or `none`, which the pool knows as 0. */
-function limitOption(name: string, value: Values[string]): number | undefined {
+function limitOption(name: string, value: Values[string], read = branchLimit): number | undefined {
   if (value === undefined) return undefined;
-  return value === 'none' ? 0 : bytesOption(`--${name}`, value);
+  return value === 'none' ? 0 : read(`--${name}`, value);
 }
 
 const orNone = (bytes: number | undefined): string => (bytes === undefined ? 'none' : showBytes(bytes));
@@ -57,7 +60,7 @@ export const limit: Command = {
     const name = typed === undefined ? branchName({ ...target, path: undefined }, '') : branchName(target, typed);
     const quotaBytes = limitOption('quota', values.quota);
     const reservationBytes = limitOption('reserve', values.reserve);
-    const limitBytes = limitOption('pool-limit', values['pool-limit']);
+    const limitBytes = limitOption('pool-limit', values['pool-limit'], poolLimitOption);
     const isSet = [quotaBytes, reservationBytes, limitBytes].some((each) => each !== undefined);
     const isAboutBranch = typed !== undefined || quotaBytes !== undefined || reservationBytes !== undefined || !isSet;
     await withPool(session, { mode: isSet ? 'write' : 'read', targets: [target] }, async (pool, poolPath) => {

@@ -2,9 +2,9 @@
  * `byre put`: a real file or standard input into a file of a branch, which has the new content whole or not at all.
  * Other changes of the branch in the meantime must stay: the content is gathered in a fork, and then moved in one turn.
  */
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { ByreError, isByreError } from '../../../src/errors.ts';
 import { createFiles, type Files } from '../../../src/files/index.ts';
 import type { Branch } from '../../../src/pool/branch.ts';
 import type { Pool } from '../../../src/pool/pool.ts';
@@ -12,6 +12,8 @@ import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { withPool } from '../pool.ts';
 import { pathOf } from '../pools.ts';
+import { piecesOfFile } from '../real-file.ts';
+import { reasonIn } from '../reason.ts';
 import { refused, type Session, usage, writeJson } from '../session.ts';
 import { shown } from '../shown.ts';
 import { parseTarget, showTarget, type Target } from '../target.ts';
@@ -97,15 +99,26 @@ async function gather(session: Session, work: Branch, target: Target, source: So
   const name = destination(files, target, source);
   const descriptor = openAnew(files, name, source.mode);
   let size = 0;
-  for await (const piece of source.file === undefined ? session.input : createReadStream(source.file)) {
+  for await (const piece of source.file === undefined ? session.input : piecesOfFile(source.file)) {
     session.signal.throwIfAborted();
-    const bytes = piece as Uint8Array;
-    files.writeSync(descriptor, bytes);
-    size += bytes.length;
+    files.writeSync(descriptor, piece);
+    size += piece.length;
   }
   const { ino: inode } = files.fstatSync(descriptor);
   files.closeSync(descriptor);
   return { name, size, inode };
+}
+
+/** A failure of the branch's files, with the branch. What stands where a directory is to be made is none. */
+function told(branch: string, error: unknown): unknown {
+  if (!isByreError(error) || error.path === undefined) return error;
+  const path = shown(showTarget(branch, error.path));
+  if (error.code === 'EEXIST') return new ByreError('ENOTDIR', `${path} is not a directory`, { path, cause: error });
+  return new ByreError(error.code, `${path}: ${reasonIn(error.message)}`, {
+    path,
+    details: error.details,
+    cause: error,
+  });
 }
 
 async function put(session: Session, pool: Pool, target: Target, source: Source): Promise<void> {
@@ -118,6 +131,8 @@ async function put(session: Session, pool: Pool, target: Target, source: Source)
     else if (source.file !== undefined && session.columns !== undefined) {
       session.write(`${shown(source.file)} -> ${shown(showTarget(branch.name ?? '', name))}\n`);
     }
+  } catch (error) {
+    throw told(branch.name ?? '', error);
   } finally {
     await pool.release(work);
   }
