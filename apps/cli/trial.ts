@@ -37,8 +37,10 @@ interface Begun {
   readonly imported: Imported | null;
 }
 
+const hasBranch = (pool: Pool, wanted: string): boolean => pool.branchesSync().some(({ name }) => name === wanted);
+
 function requireFree(pool: Pool, name: string): void {
-  if (pool.branchesSync().some((branch) => branch.name === name)) {
+  if (hasBranch(pool, name)) {
     throw refused(`there is a branch '${name}' already: choose another name, or go on from it with --from ${name}`);
   }
 }
@@ -134,7 +136,7 @@ const makingOf = ({ given }: Session, { home, poolPath, root }: TrialPlace, pool
 async function begin(session: Session, place: TrialPlace, pool: Pool): Promise<Begun> {
   const { branch: wanted } = session.values;
   requireNoJournal(session, pool, place);
-  sayLeftovers(session, leftovers(place.home));
+  sayLeftovers(session, leftOver(pool, place));
   if (typeof wanted === 'string') requireFree(pool, wanted);
   const { name: start, imported } = await startOf(session, pool, place);
   // Not before: another trial may have begun while the directory was imported.
@@ -178,6 +180,10 @@ async function runIn(session: Session, place: TrialPlace, begun: Begun): Promise
 async function finish(session: Session, place: TrialPlace, pool: Pool, left: Left): Promise<number> {
   const { branch, own, ended } = left;
   const workspace = workspaceAt(own);
+  if (!hasBranch(pool, branch)) {
+    workspace.dispose();
+    throw refused(`the fork of this try is gone: somebody has dropped or renamed branch '${branch}' meanwhile`);
+  }
   if (ended.problem !== undefined && !session.json) session.say(`byre: ${ended.problem}`);
   session.progress('looking at what changed');
   workspace.collect(pool);
@@ -196,6 +202,15 @@ export async function trial(session: Session, place: TrialPlace): Promise<number
   return await withTrialPool(session, place, (pool) => finish(session, place, pool, left), left);
 }
 
+/** What tries that were cut off have left. Where the branch is gone, so is all that could be made of it: that is cleaned up. */
+function leftOver(pool: Pool, { home, poolPath }: TrialPlace): Leftover[] {
+  return leftovers(home, poolPath).filter(({ branch, workspace }) => {
+    if (hasBranch(pool, branch)) return true;
+    workspace.dispose();
+    return false;
+  });
+}
+
 function sayLeftovers(session: Session, found: readonly Leftover[]): void {
   for (const each of found) {
     const where = each.isOverlaid ? `is in branch ${each.branch}` : `lies in ${shown(each.path)}`;
@@ -209,14 +224,12 @@ function sayLeftovers(session: Session, found: readonly Leftover[]): void {
 export async function clean(session: Session, place: TrialPlace): Promise<number> {
   const kept: string[] = [];
   await withTrialPool(session, place, (pool) => {
-    for (const { branch, path: where, isOverlaid, workspace } of leftovers(place.home)) {
-      const isThere = pool.branchesSync().some(({ name }) => name === branch);
-      if (session.values.recover === true && isThere && (isOverlaid || existsSync(where))) {
+    for (const { branch, path: where, isOverlaid, workspace } of leftOver(pool, place)) {
+      if (session.values.recover === true) {
+        if (!isOverlaid && !existsSync(where)) continue;
         workspace.collect(pool);
         kept.push(branch);
-      } else if (isThere && session.values.forget === true) dropTrial(pool, branch);
-      // What was overlaid is in its branch or nowhere.
-      else if (session.values.forget !== true && !isOverlaid) continue;
+      } else dropTrial(pool, branch);
       workspace.dispose();
     }
   });

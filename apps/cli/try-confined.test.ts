@@ -13,7 +13,7 @@ import {
 import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { byre, environment, home, program, real, shell, useTrials, work } from '../../tests/cli/trials.ts';
+import { byre, environment, home, poolPath, program, real, shell, useTrials, work } from '../../tests/cli/trials.ts';
 import { needsMount } from '../../tests/mount/mounted.ts';
 
 useTrials();
@@ -104,5 +104,37 @@ describe('confined', { timeout: 60_000, ...needsMount }, () => {
     )(`${inner} 2>&1; echo $?; cd d; ${inner} 2>&1; echo $?`);
     expect(stdout).toMatch(/^byre: this is a try already, of branch try-1: .*\n125\n/);
     expect(stdout).toMatch(/byre: this is in a try, of branch try-1, which can write only to its fork: .*\n125\n$/);
+  });
+
+  /** Runs a script in which `byre` is this program. The program may be among temporary files. */
+  const within = (...options: string[]) => shell(...quiet, '--writable', path.dirname(program), ...options);
+  const define = () => `byre() { '${process.execPath}' '${program}' "$@"; }`;
+
+  test('the branch of a try under way stays, whoever is asked to drop or rename it', () => {
+    writeFileSync(real('a'), 'a');
+    const { status, stdout, stderr } = within('--keep')(`${define()}; echo b > b; {
+      byre drop --yes $BYRE_TRY; echo $?; byre rename $BYRE_TRY other; echo $?; byre apply --drop $BYRE_TRY; echo $?; } 2>&1`);
+    const refused = /^byre: branch 'try-1' is that of a try under way in .*\/real: .*\n4$/m;
+    expect(stdout.split(/(?<=\n\d\n)/)).toEqual([1, 2, 3].map(() => expect.stringMatching(refused)));
+    expect({ status, stderr }).toEqual({ status: 0, stderr: 'byre: kept\n' });
+    expect(readdirSync(real(''))).toEqual(['a', 'b']);
+  });
+
+  test('a branch that is gone all the same is told, and is nothing to recover', () => {
+    writeFileSync(real('a'), 'a');
+    // A place where nobody knows of the try.
+    const drop = `XDG_STATE_HOME=/nowhere byre drop --yes --pool '${poolPath()}' $BYRE_TRY`;
+    const { status, stdout, stderr } = within('--keep')(`${define()}; ${drop}; byre branches 2>&1`);
+    expect(stdout).toMatch(
+      /^byre: what is mounted at .* is gone: if it was a fork, its branch was dropped or its try has ended\n$/,
+    );
+    expect(stderr).toBe(
+      "byre: the fork of this try is gone: somebody has dropped or renamed branch 'try-1' meanwhile\n",
+    );
+    expect(status).toBe(125);
+    expect(within('--discard')('true')).toMatchObject({ status: 0, stderr: 'byre: nothing changed\n' });
+    expect(readdirSync(home()).filter((each) => each.startsWith('work'))).toEqual([]);
+    expect(byre('try', '--recover').stdout).toBe('nothing is left over\n');
+    expect(readdirSync(real(''))).toEqual(['a']);
   });
 });

@@ -89,6 +89,11 @@ describe('every failure of byre itself is told apart from the command’s', () =
   });
 });
 
+test('apply says what is wrong: a branch and --resume, or neither', async () => {
+  expect((await byre(['apply', 'idea', '--resume'])).error).toMatch(/^byre: a branch and --resume exclude each other/);
+  expect((await byre(['apply'])).error).toMatch(/^byre: name the branch to apply, or give --resume\n/);
+});
+
 describe('asked path by path', () => {
   const edits = 'echo b > b; echo c > c; echo d > d';
   const asked = (...answers: string[]) => tried(['-q'], edits, { answers });

@@ -9,7 +9,7 @@ import { scratchDirectory } from '../../tests/host/scratch.ts';
 import { memoryDevice } from '../pool/memory-device.ts';
 import { openPoolSync } from '../pool/open-pool.ts';
 import type { Pool } from '../pool/pool.ts';
-import { leftovers, materialise, type Place } from './workspace.ts';
+import { isUnderWay, leftovers, materialise, type Place } from './workspace.ts';
 
 let work = '';
 let pool: Pool;
@@ -43,7 +43,7 @@ test('one in which a program still writes is set aside, and removed by the next'
       await ended;
     }
     expect(existsSync(workspace.own)).toBe(false);
-    expect(leftovers(place.home)).toEqual([]);
+    expect(leftovers(place.home, place.poolPath)).toEqual([]);
   }
   materialise(place).dispose();
   expect(readdirSync(place.home)).toEqual([]);
@@ -52,6 +52,12 @@ test('one in which a program still writes is set aside, and removed by the next'
 test('one whose process has died is left over, and not one whose process lives', () => {
   const living = materialise(place);
   const dead = materialise({ ...place, pid: 2 ** 22 + 1 });
-  expect(leftovers(place.home).map(({ workspace }) => workspace.own)).toEqual([dead.own]);
-  for (const each of [living, dead]) each.dispose();
+  expect(leftovers(place.home, place.poolPath).map(({ workspace }) => workspace.own)).toEqual([dead.own]);
+  expect(leftovers(place.home, 'another')).toEqual([]);
+  expect(isUnderWay(place.home, place.poolPath, 'try')).toBe(true);
+  expect(isUnderWay(place.home, place.poolPath, 'main')).toBe(false);
+  expect(isUnderWay(place.home, 'another', 'try')).toBe(false);
+  living.dispose();
+  expect(isUnderWay(place.home, place.poolPath, 'try')).toBe(false);
+  dead.dispose();
 });

@@ -187,24 +187,34 @@ export interface Leftover extends WorkspaceRecord {
   readonly workspace: Workspace;
 }
 
-/** Workspaces whose processes have died. */
-export function leftovers(home: string): Leftover[] {
-  const found: Leftover[] = [];
+/** The workspaces of a pool's branches. */
+function workspacesIn(home: string, poolPath: string): Leftover[] {
   let names: string[];
   try {
     names = readdirSync(home).filter((name) => name.startsWith(PREFIX));
   } catch {
-    return found;
+    return [];
   }
-  for (const name of names.sort()) {
+  return names.sort().flatMap((name) => {
     const own = path.join(home, name);
     try {
       const record = readRecord(own);
-      if (stateOf(record.pid, record.processStart) !== 'yes')
-        found.push({ ...record, workspace: workspaceOf(own, record) });
+      return record.poolPath === poolPath ? [{ ...record, workspace: workspaceOf(own, record) }] : [];
     } catch {
       // Without a record it is being made this moment, or its maker died before it held anything.
+      return [];
     }
-  }
-  return found;
+  });
+}
+
+const isAlive = ({ pid, processStart }: WorkspaceRecord): boolean => stateOf(pid, processStart) === 'yes';
+
+/** Workspaces whose processes have died. */
+export function leftovers(home: string, poolPath: string): Leftover[] {
+  return workspacesIn(home, poolPath).filter((each) => !isAlive(each));
+}
+
+/** Whether a command may be at work on a branch. */
+export function isUnderWay(home: string, poolPath: string, branch: string): boolean {
+  return workspacesIn(home, poolPath).some((each) => each.branch === branch && isAlive(each));
 }

@@ -15,6 +15,7 @@ import { type Outcome, refused, type Session, Status, usage, writeJson } from '.
 import { parseBranch } from '../target.ts';
 import { type TrialPlace, trialPlace } from '../trial-pool.ts';
 import { applyTrial, conflictsAsJson, journalOf, requireNoJournal, sayConflicts, withTrialPool } from '../trials.ts';
+import { requireNotUnderWay } from '../under-way.ts';
 
 function resume(session: Session, pool: Pool, place: TrialPlace): Outcome {
   const { outcome, branch, notes } = resumeApply(pool, journalOf(place));
@@ -66,7 +67,10 @@ function apply(session: Session, pool: Pool, place: TrialPlace, branch: string):
 async function run(session: Session): Promise<Outcome> {
   const [named] = takePositionals(session, ['BRANCH'], 1);
   const resumes = session.values.resume === true;
-  if (resumes === (named !== undefined)) throw usage('name the branch to apply, or give --resume');
+  if (resumes && named !== undefined) {
+    throw usage('a branch and --resume exclude each other: what was cut off is known, and finished as it was begun');
+  }
+  if (!resumes && named === undefined) throw usage('name the branch to apply, or give --resume');
   const target = named === undefined ? undefined : parseBranch(named);
   const place = await trialPlace(session, target?.pool);
   if (resumes && readJournal(journalOf(place)) === undefined) {
@@ -78,6 +82,7 @@ async function run(session: Session): Promise<Outcome> {
     if (resumes) return resume(session, pool, place);
     const branch = target?.branch;
     if (branch === undefined) throw usage('name the branch to apply');
+    if (session.values.drop === true) requireNotUnderWay(session, pool, place.poolPath, branch);
     return apply(session, pool, place, branch);
   });
 }

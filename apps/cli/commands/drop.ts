@@ -11,6 +11,7 @@ import { refused, type Session, usage, writeJson } from '../session.ts';
 import { shown } from '../shown.ts';
 import { parseTarget } from '../target.ts';
 import { branchName } from '../targets.ts';
+import { requireNotUnderWay } from '../under-way.ts';
 
 async function requireAll(pool: Pool, names: readonly string[]): Promise<void> {
   for (const name of names) await pool.branch(name);
@@ -37,8 +38,8 @@ export const drop: Command = {
   summary: 'remove branches and snapshots',
   usage: ['[--yes] BRANCH...'],
   details: `All that are named are dropped, or none. Unless a branch or snapshot that stays is the same, content would be lost: it asks,
-unless --yes is given. A branch that is mounted by itself must be unmounted first. The space is free for new data then; 'byre compact'
-gives it back to the file system.`,
+unless --yes is given. A branch that is mounted by itself must be unmounted first, and that of a try under way stays until that ends.
+The space is free for new data then; 'byre compact' gives it back to the file system.`,
   options: yesOption,
   examples: [
     ['byre drop try-1', 'drops a branch, and asks if anything would be lost'],
@@ -53,9 +54,10 @@ gives it back to the file system.`,
       return { target, name: branchName(target, text) };
     });
     const names = [...new Set(named.map(({ name }) => name))];
-    await withPool(session, { mode: 'write', targets: named.map(({ target }) => target) }, async (pool) => {
+    await withPool(session, { mode: 'write', targets: named.map(({ target }) => target) }, async (pool, poolPath) => {
       await requireAll(pool, names);
       requireUnmounted(session, names);
+      for (const name of names) requireNotUnderWay(session, pool, poolPath, name);
       if (session.values.yes !== true) await confirmAll(session, pool, names);
       // An answer takes its time, and others may have dropped one meanwhile.
       await requireAll(pool, names);

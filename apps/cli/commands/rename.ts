@@ -7,6 +7,7 @@ import type { Command } from '../command.ts';
 import { withPool } from '../pool.ts';
 import { writeJson } from '../session.ts';
 import { takeBranches } from '../targets.ts';
+import { requireNotUnderWay } from '../under-way.ts';
 
 export const rename: Command = {
   name: 'rename',
@@ -15,7 +16,8 @@ export const rename: Command = {
   examples: [['byre rename try-1 feature', 'gives the branch another name; what was forked from it stays related']],
   async run(session) {
     const [from, to] = takeBranches(takePositionals(session, ['OLD', 'NEW']), 2);
-    await withPool(session, { mode: 'write', targets: [from!.target, to!.target] }, async (pool) => {
+    await withPool(session, { mode: 'write', targets: [from!.target, to!.target] }, async (pool, poolPath) => {
+      requireNotUnderWay(session, pool, poolPath, from!.name);
       await pool.rename(from!.name, to!.name);
       if (session.json) writeJson(session, { from: from!.name, name: to!.name });
     });
