@@ -82,6 +82,32 @@ test('set and del tell what they did, as JSON', async () => {
   expect(await json(['del', 'main:t', 'ada', '"ada"'])).toEqual({ table: 't', removed: 1, missing: [] });
 });
 
+test('rows that are asked for are told with their keys, and those that are missing', async () => {
+  await done(['set', ':users', 'ada', '{"n":1}']);
+  await done(['set', ':users', '7', '{"n":2}']);
+  const asked = await byre(['get', ':users', 'nope', '7', '[1]', 'ada', '7', '--json']);
+  expect([asked.status, asked.error, JSON.parse(asked.output)]).toEqual([
+    1,
+    '',
+    {
+      table: 'users',
+      rows: [
+        { key: 7, value: { n: 2 } },
+        { key: 'ada', value: { n: 1 } },
+        { key: 7, value: { n: 2 } },
+      ],
+      missing: ['nope', [1]],
+    },
+  ]);
+  await done(['set', ':bytes', 'x', '{"$bytes":"AQ=="}', '--values=bytes']);
+  expect(await json(['get', ':bytes', 'x'])).toEqual({
+    table: 'bytes',
+    rows: [{ key: 'x', value: { $bytes: 'AQ==' } }],
+    missing: [],
+  });
+  expect(await byre(['get', ':users', 'ada', '--raw', '--json'])).toMatchObject({ status: 2 });
+});
+
 test('a table that is not there is told, with one that may be meant', async () => {
   await done(['set', ':users', 'ada', '1']);
   for (const line of ['scan :usres', 'get :usres ada', 'del :usres ada', 'export --csv :usres -', 'scan :usres --keys'])

@@ -26,7 +26,7 @@ answer is refused, unless \`--yes\` says it.
 With \`--json\` standard output is one JSON document, with exact numbers: bytes, nanoseconds as text, modes as octal text. A name that is not
 UTF-8 has its exact bytes in a second field, whose name ends in \`Base64\`. Errors and warnings are JSON objects, one a line, on standard
 error: \`{"error": {"code", "message", "status", "details"}}\`. Lists of names can be had with \`-z\`: ended by zero bytes.
-Rows of tables (\`get\`, \`scan\`, and \`export\` to \`-\`) are always JSON documents, one a line, or CSV.
+Rows of \`scan\` and of \`export\` to \`-\` are always JSON documents, one a line, or CSV.
 
 ## Exit status
 
