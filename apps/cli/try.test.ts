@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { native } from '../../src/host/native.ts';
 import {
   branches,
   byre,
@@ -57,6 +58,26 @@ for (const { form, options, needed } of forms) {
         expect(branches()).toEqual(['main', expect.stringMatching(/^real@\d+$/)]);
         expect(readdirSync(home()).filter((name) => name.startsWith('work'))).toEqual([]);
       });
+
+      test(
+        'leaves access times, too, of files and of directories',
+        needs(native() !== undefined, 'needs koffi'),
+        () => {
+          // As a kernel would bring it up to date that does so once a day.
+          execFileSync('touch', ['-a', '-d', '2 days ago', real('src'), real('src/a.ts'), real('')]);
+          const times = () => ['src', 'src/a.ts', ''].map((name) => lstatSync(real(name)).atimeMs);
+          const before = times();
+          expect(shell(...options, '--discard')('ls -R >/dev/null; cat src/a.ts >/dev/null')).toMatchObject({
+            status: 0,
+          });
+          expect(times()).toEqual(before);
+          writeFileSync(real('src/new'), 'new');
+          execFileSync('touch', ['-a', '-d', '2 days ago', real('src')]);
+          const [again] = times();
+          expect(shell(...options, '--discard')('true')).toMatchObject({ status: 0 });
+          expect(times()[0]).toBe(again);
+        },
+      );
 
       test('the command sees all that there is', () => {
         symlinkSync('../copy', real('out'));
@@ -103,7 +124,7 @@ for (const { form, options, needed } of forms) {
         writeFileSync(real('a'), 'old');
         const { stdout } = byre('try', ...options, '--json', '--keep', '--', 'sh', '-c', 'printf new > b; mv b a');
         expect(JSON.parse(stdout).changes).toMatchObject([
-          { kind: 'changed', path: 'a', size: 3, aspects: ['content', 'time'] },
+          { kind: 'changed', path: '/a', size: 3, aspects: ['content', 'time'] },
         ]);
         expect(readFileSync(real('a'), 'latin1')).toBe('new');
       });
@@ -151,9 +172,9 @@ for (const { form, options, needed } of forms) {
         expect(shell(...options, '--from', 'idea', '--branch', 'more')('cat a; echo c >> a').stdout).toBe('a\nb\n');
         const dry = JSON.parse(byre('apply', '--dry-run', '--json', 'more').stdout);
         expect(dry.changes.map(({ kind, path: name }: Record<string, string>) => `${kind} ${name}`)).toEqual([
-          'changed a',
-          'added d',
-          'added d/x',
+          'changed /a',
+          'added /d',
+          'added /d/x',
         ]);
         expect(byre('apply', '--drop', 'more')).toMatchObject({ status: 0 });
         expect(readFileSync(real('a'), 'latin1')).toBe('a\nb\nc\n');
@@ -228,7 +249,7 @@ for (const { form, options, needed } of forms) {
         expect(JSON.parse(json.stdout)).toMatchObject({
           status: 0,
           decision: 'discard',
-          changes: [{ kind: 'added', path: 'x', size: 2 }],
+          changes: [{ kind: 'added', path: '/x', size: 2 }],
         });
         expect(json.stderr).toBe('out\n');
       });

@@ -12,16 +12,7 @@ import { Gone } from './gone.ts';
 import type { Directory, ImportState } from './import-state.ts';
 import { type ByteString, bytesOfName, joinPath, nameOfBytes } from './names.ts';
 import type { Place } from './place.ts';
-import {
-  finishDirectory,
-  flushBatch,
-  guarded,
-  listHost,
-  plantDirectory,
-  plantEntry,
-  plantNew,
-  typeOfDirent,
-} from './plant.ts';
+import { finishDirectory, flushBatch, guarded, listHost, plantDirectory, plantEntry, plantNew } from './plant.ts';
 import { type Below, QuickLook } from './quick-look.ts';
 import type { KnownDirectory, KnownEntry } from './record.ts';
 import { type HostStat, nanosecondsOf, statHost } from './stat.ts';
@@ -352,7 +343,7 @@ export class Importer {
     directory.suspect = listed === undefined || listed.isPartial;
     const subdirectories: Array<{ readonly entry: KnownEntry; readonly stat: HostStat }> = [];
     for (const each of listed?.entries ?? []) {
-      const type = typeOfDirent(each);
+      const { type } = each;
       const found = this.#gone.isEmpty && type === 'file' ? undefined : this.#statFresh(directory, each.name);
       if (found === undefined && (type !== 'file' || !this.#gone.isEmpty)) continue;
       if (found !== undefined && (yield* this.#move({ directory, name: each.name, stat: found }))) continue;

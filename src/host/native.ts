@@ -20,10 +20,17 @@ export interface Native {
   seekData(descriptor: number, offset: number): number;
   seekHole(descriptor: number, offset: number): number;
   syncFileSystem(descriptor: number): void;
+  /** What is in an open directory: names, and what `getdents` calls their types. Undefined where the C library has no such call. */
+  readonly listDirectory: ((descriptor: number) => NativeEntry[]) | undefined;
   /** Fills 256 bytes with what `statx` says of a path of plain ASCII; false if there is any error. */
   statInto(path: string, into: Uint8Array): boolean;
   /** The same of an open file. */
   statDescriptorInto(descriptor: number, into: Uint8Array): boolean;
+}
+
+export interface NativeEntry {
+  readonly name: ByteString;
+  readonly type: number;
 }
 
 type Call = (...values: unknown[]) => number;
@@ -38,13 +45,26 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
 /** The basic fields and the birth time. */
 const STATX_ALL = 0xfff;
+const SEEK_SET = 0;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 const BILLION = 1_000_000_000n;
 /** The kernel's own limits: XATTR_LIST_MAX and XATTR_SIZE_MAX. */
 const XATTR_BYTES = 65_536;
 
+/** Where a `struct linux_dirent64` has what. */
+const ENTRY = { length: 16, type: 18, name: 19 } as const;
+
 const names = new Map(Object.entries(os.constants.errno).map(([name, number]) => [number, name]));
+
+/** A call that some C libraries lack. */
+function optional(find: () => Call): Call | undefined {
+  try {
+    return find();
+  } catch {
+    return undefined;
+  }
+}
 
 function declare(koffi: Koffi) {
   const library = koffi.load(null);
@@ -58,13 +78,29 @@ function declare(koffi: Koffi) {
     mknod: library.func('int mknod(const void*, uint32_t, uint64_t)'),
     lseek: library.func('int64_t lseek(int, int64_t, int)'),
     syncfs: library.func('int syncfs(int)'),
+    getdents64: optional(() => library.func('int64_t getdents64(int, void*, size_t)')),
     statx: library.func('int statx(int, const char*, int, uint32_t, void*)'),
   };
 }
 
+/** All that `read` brings into the buffer, so many bytes at a time, until it brings nothing. */
+function listWith(read: () => number, buffer: Uint8Array): NativeEntry[] {
+  const bytes = Buffer.from(buffer.buffer);
+  const entries: NativeEntry[] = [];
+  for (let end = read(); end > 0; end = read()) {
+    for (let at = 0; at < end; at += bytes.readUInt16LE(at + ENTRY.length)) {
+      const start = at + ENTRY.name;
+      const name = bytes.toString('latin1', start, bytes.indexOf(0, start));
+      if (name !== '.' && name !== '..') entries.push({ name, type: bytes[at + ENTRY.type]! });
+    }
+  }
+  return entries;
+}
+
 function bind(koffi: Koffi): Native {
-  const { utimensat, llistxattr, flistxattr, lgetxattr, lsetxattr, lremovexattr, mknod, lseek, syncfs, statx } =
-    declare(koffi);
+  const calls = declare(koffi);
+  const { utimensat, llistxattr, flistxattr, lgetxattr, lsetxattr, lremovexattr } = calls;
+  const { mknod, lseek, syncfs, getdents64, statx } = calls;
   const times = new BigInt64Array(4);
   const buffer = new Uint8Array(XATTR_BYTES);
 
@@ -123,6 +159,12 @@ function bind(koffi: Koffi): Native {
     syncFileSystem(descriptor) {
       checked(syncfs(descriptor), 'syncfs');
     },
+    listDirectory:
+      getdents64 &&
+      ((descriptor) => {
+        checked(lseek(descriptor, 0, SEEK_SET), 'lseek');
+        return listWith(() => checked(getdents64(descriptor, buffer, XATTR_BYTES), 'getdents'), buffer);
+      }),
   };
 }
 

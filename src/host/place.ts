@@ -3,8 +3,10 @@
  * never through a path that somebody has meanwhile led elsewhere. Where the host has no /proc, paths have to do.
  * Callers must close every place that they opened, and must not keep an `access` path beyond that.
  */
-import { closeSync, constants, existsSync, openSync } from 'node:fs';
+import { closeSync, constants, type Dirent, existsSync, openSync, readdirSync } from 'node:fs';
+import type { FileType } from '../files/ops/record.ts';
 import { type ByteString, hostPath, joinPath } from './names.ts';
+import { native } from './native.ts';
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
 /** Only on Linux; there, only for files that are ours. */
@@ -25,6 +27,21 @@ function openUnseen(path: ByteString, flags: number): number {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM' || O_NOATIME === 0) throw error;
     return openSync(hostPath(path), flags);
   }
+}
+
+export interface HostEntry {
+  readonly name: ByteString;
+  /** As far as the host tells it for nothing. */
+  readonly type: FileType | undefined;
+}
+
+/** By the type that `getdents` gives. */
+const listedTypes: Readonly<Record<number, FileType>> = { 4: 'directory', 8: 'file', 10: 'symlink' };
+
+function typeOfDirent(entry: Dirent): FileType | undefined {
+  if (entry.isFile()) return 'file';
+  if (entry.isDirectory()) return 'directory';
+  return entry.isSymbolicLink() ? 'symlink' : undefined;
 }
 
 export class Place {
@@ -80,6 +97,20 @@ export class Place {
   /** A path of this directory as its parent has it: for what concerns the entry, not what lies in it. */
   outside(): ByteString {
     return this.parent === undefined ? this.hostPath : this.parent.accessTo(this.#name);
+  }
+
+  /**
+   * What lies in it. Node's own listing opens the directory anew, and leaves a trace in its access time; where the system's call is
+   * there, none is left, if it can be opened so.
+   */
+  list(): HostEntry[] {
+    const listDirectory = hasDescriptorPaths ? native()?.listDirectory : undefined;
+    if (listDirectory !== undefined) {
+      this.access();
+      return listDirectory(this.#descriptor).map(({ name, type }) => ({ name, type: listedTypes[type] }));
+    }
+    const entries = readdirSync(hostPath(this.access()), { encoding: 'latin1', withFileTypes: true });
+    return entries.map((entry) => ({ name: entry.name, type: typeOfDirent(entry) }));
   }
 
   close(): void {

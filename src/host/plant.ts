@@ -2,7 +2,7 @@
  * Makes in the branch what the host has and the branch has not: single entries, and whole trees one directory at a time.
  * Callers must have made sure that the branch has no such name, and must finish the directory that they plant into.
  */
-import { closeSync, type Dirent, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, readlinkSync, readSync } from 'node:fs';
 import { isByreError } from '../errors.ts';
 import { getAttributes, setAttributes } from '../files/ops/attributes.ts';
 import { create } from '../files/ops/create.ts';
@@ -10,7 +10,7 @@ import { link } from '../files/ops/link.ts';
 import type { FileType } from '../files/ops/record.ts';
 import type { Directory, ImportState } from './import-state.ts';
 import { type ByteString, bytesOfName, hostPath, joinPath } from './names.ts';
-import { openForReading, type Place } from './place.ts';
+import { type HostEntry, openForReading, type Place } from './place.ts';
 import type { KnownEntry } from './record.ts';
 import {
   type HostStat,
@@ -198,22 +198,16 @@ export function plantDirectory(state: ImportState, place: Place, name: ByteStrin
   return state.remember(name, inode, stat);
 }
 
-export function typeOfDirent(entry: Dirent): FileType | undefined {
-  if (entry.isFile()) return 'file';
-  if (entry.isDirectory()) return 'directory';
-  return entry.isSymbolicLink() ? 'symlink' : undefined;
-}
-
 export interface Listing {
   /** In byte order of names, with types as far as the host tells them for nothing. */
-  readonly entries: Dirent[];
+  readonly entries: HostEntry[];
   /** Something was passed over: what is remembered of the directory is not all that is there. */
   readonly isPartial: boolean;
 }
 
 export function listHost(state: ImportState, place: Place): Listing {
-  const all = readdirSync(hostPath(place.access()), { encoding: 'latin1', withFileTypes: true });
-  const isKept = ({ name }: Dirent) => !state.isExcluded(`${place.hostPath}/${name}`);
+  const all = place.list();
+  const isKept = ({ name }: HostEntry) => !state.isExcluded(`${place.hostPath}/${name}`);
   const entries = state.holdsExcluded(place.hostPath) ? all.filter(isKept) : all;
   const isPartial = entries.length < all.length;
   return { entries: entries.sort((a, b) => (a.name < b.name ? -1 : 1)), isPartial };
