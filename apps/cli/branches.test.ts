@@ -12,7 +12,7 @@ describe('branches', () => {
     await done(['rename', 'two', 'zwei']);
     const list = await json(['branches']);
     expect(list.map(({ name, kind, parent }: never) => [name, kind, parent])).toEqual([
-      ['main', 'branch', undefined],
+      ['main', 'branch', null],
       ['one', 'branch', 'main'],
       ['state', 'snapshot', 'one'],
       ['zwei', 'branch', 'one'],
@@ -114,14 +114,16 @@ describe('branches', () => {
     expect(full.error).toMatch(/ENOSPC|space|full/);
     expect(await done(['ls'])).toBe('');
     await done(['limit', 'main', '--quota=none', '--reserve=none', '--pool-limit=none']);
-    expect(await json(['limit'])).not.toHaveProperty('limitBytes');
+    expect((await json(['limit'])).limitBytes).toBe(null);
     expect((await byre(['limit', '--quota=much'])).error).toMatch(/--quota takes a size such as/);
     // All of them or none.
     expect(await byre(['limit', '--pool-limit=8M', '--reserve=1G'])).toMatchObject({ status: 4 });
-    expect(await json(['limit'])).not.toHaveProperty('limitBytes');
+    expect((await json(['limit'])).limitBytes).toBe(null);
+    expect((await json(['limit'])).branch).toEqual({ name: 'main', quotaBytes: null, reservationBytes: null });
+    expect((await json(['df'])).limitBytes).toBe(null);
     expect(await byre(['limit', 'none', '--quota=1M'])).toMatchObject({ status: 3 });
     expect(await byre(['limit', 'none', '--pool-limit=8M'])).toMatchObject({ status: 3 });
-    expect(await json(['limit'])).not.toHaveProperty('limitBytes');
+    expect((await json(['limit'])).limitBytes).toBe(null);
   });
 
   test('are named alone where files are of no use', async () => {

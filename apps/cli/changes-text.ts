@@ -14,13 +14,18 @@ const LONG_LIST = 40;
 
 const marks = { added: '+', changed: '~', renamed: '>', removed: '-' } as const;
 
+/** A path in the branch, as all commands tell it to programs: it begins with a slash. */
+export function jsonPath(key: string, path: ByteString): object {
+  return jsonName(key, bytesOfName(`/${path}`));
+}
+
 export function changesAsJson(changes: readonly FileChange[]): unknown[] {
   return changes
     .filter((change) => !isQuiet(change))
     .map(({ kind, path, from, type, size, sizeBefore, aspects }) => ({
       kind,
-      ...jsonName('path', bytesOfName(path)),
-      ...(from === undefined ? {} : jsonName('from', bytesOfName(from))),
+      ...jsonPath('path', path),
+      ...(from === undefined ? { from: null } : jsonPath('from', from)),
       type,
       sizeBefore: sizeBefore ?? null,
       size: size ?? null,

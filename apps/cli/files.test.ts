@@ -154,11 +154,13 @@ describe('files', () => {
     expect(text).toBe('--- a/docs/a\n+++ b/docs/a\n@@ -1,3 +1,3 @@\n one\n-two\n+zwei\n three\n');
     const { changes } = JSON.parse((await byre(['diff', 'w', '--json'])).output);
     expect(changes.map(({ kind, path: name }: { kind: string; path: string }) => `${kind} ${name}`)).toEqual([
-      'changed docs/a',
-      'renamed docs/c',
-      'removed gone',
-      'added new',
+      'changed /docs/a',
+      'renamed /docs/c',
+      'removed /gone',
+      'added /new',
     ]);
+    expect(changes[0]).toMatchObject({ from: null, path: '/docs/a' });
+    expect(changes[1]).toMatchObject({ from: '/docs/b', path: '/docs/c' });
     await done(['put', ':/elsewhere'], { input: '' });
     expect((await byre(['diff', '--since-fork', 'w'])).output).not.toContain('elsewhere');
     expect((await byre(['diff', 'w'])).output).toContain('- elsewhere');

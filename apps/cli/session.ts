@@ -109,7 +109,12 @@ export function refused(message: string): CommandFailure {
   return new CommandFailure(message, Status.refused);
 }
 
+/** What JSON lacks. What there is none of is told: programs look for the same fields, whatever there is. */
+function forJson(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : (value ?? null);
+}
+
 /** Prints one JSON document. */
 export function writeJson(session: Session, value: unknown): void {
-  session.write(`${JSON.stringify(value, (_key, each) => (typeof each === 'bigint' ? each.toString() : each), 2)}\n`);
+  session.write(`${JSON.stringify(value, forJson, 2)}\n`);
 }

@@ -7,12 +7,12 @@ import path from 'node:path';
 import { type ApplyReport, applyChanges, resumeApply } from '../../src/host/apply.ts';
 import type { FileChange } from '../../src/host/changes.ts';
 import { journalPath, readJournal } from '../../src/host/journal.ts';
-import { byteString, bytesOfName, showName } from '../../src/host/names.ts';
+import { byteString, showName } from '../../src/host/names.ts';
 import { trialOf } from '../../src/host/trial.ts';
 import { openPoolSync } from '../../src/pool/open-pool.ts';
 import type { Pool } from '../../src/pool/pool.ts';
+import { jsonPath } from './changes-text.ts';
 import { type Left, refused, type Session } from './session.ts';
-import { jsonName } from './shown.ts';
 import { handOver, patiently, type TrialPlace } from './trial-pool.ts';
 
 /** Opens the pool for writing, or throws HandedOver when the process that has it has done the command, or what is `left` of it. */
@@ -82,7 +82,7 @@ export function applyTrial(
 
 export function conflictsAsJson(conflicts: ApplyReport['conflicts']): unknown[] {
   return conflicts.map(({ path: where, reason }) => ({
-    ...jsonName('path', bytesOfName(where)),
+    ...jsonPath('path', where),
     reason: showName(reason),
   }));
 }

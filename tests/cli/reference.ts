@@ -23,9 +23,10 @@ People get text, with colours on terminals (not if \`NO_COLOR\` is set); control
 questions are on standard error, and only where that is a terminal; without a terminal nothing is ever asked, and what would need an
 answer is refused, unless \`--yes\` says it.
 
-With \`--json\` standard output is one JSON document, with exact numbers: bytes, nanoseconds as text, modes as octal text. A name that is not
-UTF-8 has its exact bytes in a second field, whose name ends in \`Base64\`. Errors and warnings are JSON objects, one a line, on standard
-error: \`{"error": {"code", "message", "status", "details"}}\`. Lists of names can be had with \`-z\`: ended by zero bytes.
+With \`--json\` standard output is one JSON document, with exact numbers: bytes, nanoseconds as text, modes as octal text. Paths in
+branches begin with a slash; what there is none of is null. A name that is not UTF-8 has its exact bytes in a second field, whose name ends
+in \`Base64\`. Errors and warnings are JSON objects, one a line, on standard error:
+\`{"error": {"code", "message", "status", "details"}}\`. Lists of names can be had with \`-z\`: ended by zero bytes.
 Rows of \`scan\` and of \`export\` to \`-\` are always JSON documents, one a line, or CSV.
 
 ## Exit status
