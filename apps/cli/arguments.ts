@@ -54,6 +54,10 @@ function explain(command: Command, specs: OptionSpecs, error: Error & { code?: s
   const option = /'(-[^' ,]*)/.exec(message)?.[1] ?? '';
   if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
     const known = Object.entries(specs).flatMap(([name, { short }]) => [`--${name}`, ...(short ? [`-${short}`] : [])]);
+    // A single letter is near any other.
+    if (/^-[^-]$/u.test(option)) {
+      return `byre ${command.name} has no option ${option}: put -- before a name that begins with -, and options before that`;
+    }
     return `byre ${command.name} has no option ${option}${didYouMean(option, known)}`;
   }
   if (code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE') {

@@ -21,8 +21,8 @@ async function load(name: string): Promise<Command> {
   const entry = entries.find((each) => each.name === name);
   if (entry !== undefined) return await entry.load();
   if (name.startsWith('-')) throw usage(`options stand behind the command, as in 'byre ls ${name}'`);
-  const names = [...entries.map((each) => each.name), 'help'];
-  const near = didYouMean(name, names);
+  const names = [...entries.map((each) => each.name), 'help', 'version'];
+  const near = didYouMean(name, names).replace(/\bversion\b/, '--version');
   throw usage(`there is no command '${name}'${near === '' ? ": 'byre help' lists them" : near}`);
 }
 

@@ -93,6 +93,21 @@ test('what is nearly a command is suggested', async () => {
   expect((await byre('--json', 'ls')).error).toMatch("options stand behind the command, as in 'byre ls --json'");
   expect(await byre('help', 'snpashot')).toMatchObject({ status: 2 });
   expect((await byre('ls', '--recursve')).error).toMatch('did you mean --recursive?');
+  for (const words of [
+    ['put', '-dash.txt', ':/'],
+    ['set', 'main:users', '-5', '1'],
+  ] as const) {
+    const told = await byre(...words);
+    expect(told).toMatchObject({ status: 2, output: '' });
+    expect(told.error.split('\n')[0]).toBe(
+      `byre: byre ${words[0]} has no option ${words.find((word) => word.startsWith('-'))!.slice(0, 2)}: put -- before a name that begins with -, and options before that`,
+    );
+  }
+  for (const word of ['version', 'verison'])
+    expect(await byre(word)).toMatchObject({
+      status: 2,
+      error: `byre: there is no command '${word}': did you mean --version?\n`,
+    });
   const json = await byre('xyzzy', '--json');
   expect(JSON.parse(json.error)).toMatchObject({ error: { code: 'USAGE', status: 2 } });
 });
