@@ -1,6 +1,6 @@
 /**
  * Checks the package as others will get it: packs a clean build, has publint and attw look at the tarball, installs it in an empty
- * project, imports and requires every entry, compiles against its types, and runs its program. `dist` of the checkout is neither used nor changed.
+ * project, imports every entry, compiles against its types, and runs its program. `dist` of the checkout is neither used nor changed.
  */
 import {
   cpSync,
@@ -121,23 +121,6 @@ async function importEntries(project) {
   }
 }
 
-/**
- * Requires each entry, as a program in CommonJS does, where Node lets `require` take modules (20.19, 22.12 and later): none of them
- * may wait while it is loaded.
- * @param {string} project
- */
-async function requireEntries(project) {
-  if (/** @type {{ require_module?: boolean }} */ (process.features).require_module !== true) {
-    console.log(`skipped: require() of the entries, which Node ${process.versions.node} has not`);
-    return;
-  }
-  const lines = entries.map(
-    (entry) => `if (Object.keys(require('${entry}')).length === 0) throw new Error('${entry}');`,
-  );
-  writeFileSync(path.join(project, 'smoke.cjs'), `${lines.join('\n')}\n`);
-  expect((await run(process.execPath, ['smoke.cjs'], { cwd: project })) === 0, 'an entry cannot be required');
-}
-
 /** @param {string} project */
 async function runProgram(project) {
   const program = path.join(project, 'node_modules', '.bin', manifest.name);
@@ -153,7 +136,6 @@ try {
   await lintTarball(readFileSync(tarball));
   const project = await installTarball(work, tarball);
   await importEntries(project);
-  await requireEntries(project);
   await runProgram(project);
   console.log(`the package is fit: ${entries.join(', ')} and the program`);
 } catch (error) {

@@ -13,6 +13,7 @@ import type { Outcome } from './page.ts';
 
 /** The packages that are imported by name, as the page's import map has them. */
 const packages: Readonly<Record<string, string>> = {
+  '/xxhash-wasm.js': path.resolve('node_modules/xxhash-wasm/esm/xxhash-wasm.js'),
   '/node-diff3.js': path.resolve('node_modules/node-diff3/dist/diff3.mjs'),
 };
 
@@ -24,7 +25,7 @@ const page = (script: string) => `<!doctype html>
   addEventListener('error', (event) => tell(event.message ?? 'a script could not be loaded'), true);
   addEventListener('unhandledrejection', (event) => tell(String(event.reason?.stack ?? event.reason)));
 </script>
-<script type="importmap">{ "imports": { "node-diff3": "/node-diff3.js" } }</script>
+<script type="importmap">{ "imports": { "xxhash-wasm": "/xxhash-wasm.js", "node-diff3": "/node-diff3.js" } }</script>
 <script type="module" src="${script}"></script>`;
 
 async function textOf(request: IncomingMessage): Promise<string> {
