@@ -15,6 +15,7 @@ const coreOrder = [
   'counts-log',
   'frames',
   'counts',
+  'hot-place',
   'space',
   'store',
   'node',

@@ -134,9 +134,9 @@ export class Store {
     this.onTouch?.(root);
   }
 
-  allocateNode(): number {
+  allocateNode(isHot: boolean): number {
     if (this.charged) this.charge(this.charged, this.nodePages);
-    const page = this.space.allocateNode();
+    const page = this.space.allocateNode(isHot);
     // A load that ended after the page was given up may have left it resident.
     this.nodes.drop(page);
     return page;
