@@ -5,7 +5,8 @@
 import { existsSync } from 'node:fs';
 import { isListening, socketPathOf } from './control.ts';
 import { cleanStale, detach } from './transport/attach.ts';
-import { findMount, mountsOfPool } from './transport/mount-table.ts';
+import { findMount, type MountEntry, mountsOfPool } from './transport/mount-table.ts';
+import { END_TIMEOUT_MS, requireGone, TOLD_WITHIN_MS } from './transport/users.ts';
 
 export interface Unmounted {
   /** What lay there had been left by a process that died. */
@@ -14,8 +15,6 @@ export interface Unmounted {
   readonly found: boolean;
 }
 
-/** How long a mount process may take to commit and to close the pool before nobody waits for it any more. */
-const END_TIMEOUT_MS = 30_000;
 const LOOK_FIRST_MS = 5;
 const LOOK_LAST_MS = 100;
 
@@ -28,20 +27,23 @@ export async function unmount(directory: string, options: { readonly lazy?: bool
   const entry = findMount(directory);
   if (entry === undefined) return { wasDead, found: wasDead };
   await detach(entry, options);
-  if (options.lazy !== true) await untilSilent(entry.source);
+  if (options.lazy !== true) await untilSilent(entry);
   return { wasDead, found: true };
 }
 
 /**
- * A mount process ceases to listen after it has closed the pool, unless that is mounted elsewhere, too. `source` is the pool's path,
- * perhaps with a branch.
+ * A mount process ceases to listen after it has closed the pool, unless that is mounted elsewhere, too. The source is the pool's path,
+ * perhaps with a branch. Throws EBUSY if others have the mount.
  */
-async function untilSilent(source: string): Promise<void> {
+async function untilSilent(entry: MountEntry): Promise<void> {
+  const { source } = entry;
   const poolPath = [source, source.replace(/:[^:/]*$/, '')].find((each) => existsSync(socketPathOf(each)));
   if (poolPath === undefined || mountsOfPool(poolPath).length > 0) return;
-  const end = Date.now() + END_TIMEOUT_MS;
-  for (let pause = LOOK_FIRST_MS; (await isListening(poolPath)) && Date.now() < end; ) {
+  const since = Date.now();
+  for (let pause = LOOK_FIRST_MS; await isListening(poolPath); pause = Math.min(2 * pause, LOOK_LAST_MS)) {
+    const waitedMs = Date.now() - since;
+    if (waitedMs > TOLD_WITHIN_MS) requireGone(entry);
+    if (waitedMs > END_TIMEOUT_MS) return;
     await new Promise((resolve) => setTimeout(resolve, pause));
-    pause = Math.min(2 * pause, LOOK_LAST_MS);
   }
 }

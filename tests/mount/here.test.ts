@@ -7,12 +7,11 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { commandIn, type Mounted, mountPool } from '../../apps/fuse/mount.ts';
 import { mountsOf } from '../../apps/fuse/transport/mount-table.ts';
-import { namespaceOf } from '../../apps/fuse/transport/users.ts';
 import { filesOf } from '../../src/files/index.ts';
 import { type Pool as MountablePool, openPool } from '../../src/index.ts';
 import { openPoolSync } from '../../src/pool/open-pool.ts';
 import type { Pool } from '../../src/pool/pool.ts';
-import { builtSources, needsMount, run, shell, until } from './mounted.ts';
+import { builtSources, keepElsewhere, needsMount, run, shell, unmounted, until } from './mounted.ts';
 
 function mountsAt(directory: string): number {
   return mountsOf('self').filter((entry) => entry.directory === directory).length;
@@ -111,7 +110,7 @@ describe('a mount in this process', needsMount, () => {
   /** Must end soon, however: a test that waits for its time limit leaves its mounts. */
   function soon<T>(promise: Promise<T>): Promise<T> {
     const late = new Promise<never>((_resolve, reject) => {
-      setTimeout(() => reject(new Error('it hangs')), 8000).unref();
+      setTimeout(() => reject(new Error('it hangs')), 12_000).unref();
     });
     return Promise.race([promise, late]);
   }
@@ -131,8 +130,8 @@ describe('a mount in this process', needsMount, () => {
       const both = await Promise.allSettled([mountPool(pool, other), mountPool(pool, other)]);
       expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
       expect(both[1]).toMatchObject({ reason: { code: 'EBUSY' } });
-      for (const each of both) if (each.status === 'fulfilled') await soon(each.value.unmount());
-      await soon(mounted.unmount());
+      for (const each of both) if (each.status === 'fulfilled') await soon(until(() => unmounted(each.value)));
+      await soon(until(() => unmounted(mounted)));
       expect(mountsAt(mounted.directory) + mountsAt(other)).toBe(0);
     }, 'main');
   });
@@ -148,7 +147,7 @@ describe('a mount in this process', needsMount, () => {
         });
       }
       await shell(`umount ${directory}`);
-      await soon(mounted.unmount());
+      await soon(until(() => unmounted(mounted)));
       await expect(soon(mounted.unmount())).rejects.toMatchObject({ code: 'EINVAL' });
     }, 'main');
   });
@@ -168,17 +167,14 @@ describe('a mount in this process', needsMount, () => {
       await soon(mounted.ended);
     }, 'main');
     await mountedHere(async (_pool, mounted) => {
-      const holder = spawn('unshare', ['-m', 'sleep', '60'], { stdio: 'ignore', cwd: '/' });
-      const gone = new Promise((resolve) => holder.once('exit', resolve));
+      const holder = await keepElsewhere(mounted.directory);
       try {
-        await until(() => namespaceOf(holder.pid!) !== namespaceOf('self'));
         await expect(soon(mounted.unmount())).rejects.toMatchObject({
           code: 'EBUSY',
           message: expect.stringContaining(`process ${holder.pid} has it in a mount namespace of its own`),
         });
       } finally {
-        holder.kill('SIGKILL');
-        await gone;
+        await holder.end();
       }
       await soon(mounted.ended);
     }, 'main');
@@ -224,10 +220,15 @@ describe('a mount in this process', needsMount, () => {
       mkdirSync(all);
       const both = await pool.mount(all);
       expect((await byre(home, 'drop', '--yes', 'renamed')).status).toBe(4);
-      expect(await byre(home, 'umount', 'mount')).toEqual({ status: 0, output: '' });
-      expect(await byre(home, 'drop', '--yes', 'renamed')).toEqual({ status: 0, output: '' });
+      const holder = await keepElsewhere(directory);
+      try {
+        expect(await byre(home, 'umount', 'mount')).toEqual({ status: 0, output: '' });
+        expect(await byre(home, 'drop', '--yes', 'renamed')).toEqual({ status: 0, output: '' });
+      } finally {
+        await holder.end();
+      }
       expect(await shell('ls', { cwd: all })).toBe('other\n');
-      await both.unmount();
+      await both.unmount({ lazy: true });
     });
   });
 

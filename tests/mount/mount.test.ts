@@ -16,12 +16,15 @@ import { openPoolSync } from '../../src/pool/open-pool.ts';
 import { needs } from '../needs.ts';
 import {
   builtSources,
+  endAtOnce,
   importBuilt,
+  keepElsewhere,
   mountedPool,
   needsMount,
   needsProgram,
   run,
   shell,
+  unmounted,
   until,
   verifyPool,
   withMount,
@@ -67,7 +70,7 @@ describe('a mount process', needsMount, () => {
       expect(isMounted(mount.directory)).toBe(false);
       const again = await mount.again();
       expect(await shell('cat e/c d && stat -c %h d', { cwd: mount.directory })).toBe('kept\nkept\n2\n');
-      await again.unmount();
+      await until(() => unmounted(again));
     } finally {
       await mount.close();
     }
@@ -83,7 +86,7 @@ describe('a mount process', needsMount, () => {
       verifyPool(mount.poolPath);
       const again = await mount.again();
       expect(await readFile(`${mount.directory}/file`, 'utf8')).toBe('kept\n');
-      await again.unmount();
+      await until(() => unmounted(again));
     } finally {
       await mount.close();
     }
@@ -121,7 +124,7 @@ describe('a mount process', needsMount, () => {
       await cleanStale(mount.directory);
       const again = await mount.again();
       expect(await readFile(`${mount.directory}/file`, 'utf8')).toBe('kept\n');
-      await again.unmount();
+      await until(() => unmounted(again));
     } finally {
       await mount.close();
     }
@@ -243,6 +246,25 @@ describe('a mount process', needsMount, () => {
       await expect(unmount(directory)).rejects.toMatchObject({ code: 'EBUSY' });
       await shell(`umount ${directory}`);
     });
+  });
+
+  test('a mount that a namespace of others has is not waited for', async () => {
+    const mount = await mountedPool();
+    const holder = await keepElsewhere(mount.directory);
+    try {
+      const since = Date.now();
+      await expect(unmount(mount.directory)).rejects.toMatchObject({
+        code: 'EBUSY',
+        message: expect.stringContaining(`process ${holder.pid} has it in a mount namespace of its own`),
+      });
+      expect(Date.now() - since).toBeLessThan(10_000);
+      endAtOnce(mount.mounted.pid);
+      await mount.mounted.ended;
+      verifyPool(mount.poolPath);
+    } finally {
+      await holder.end();
+      await mount.close();
+    }
   });
 
   test('a mount process finds the directory taken', async () => {

@@ -10,6 +10,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, type TestOptions } from 'vitest';
 import { commandIn, type Mounted, type MountProcessOptions } from '../../apps/fuse/mount.ts';
+import { topMount } from '../../apps/fuse/transport/mount-table.ts';
 import { openPoolSync } from '../../src/pool/open-pool.ts';
 import { needs } from '../needs.ts';
 
@@ -175,15 +176,45 @@ export async function mountedPool(
   };
 }
 
-/** Unmounts; false while something works there, as programs do for a moment after their ends have been told. */
-async function unmounted(mounted: Mounted): Promise<boolean> {
+/**
+ * Unmounts; false while something works there, as programs do for a moment after their ends have been told. Mount namespaces that others
+ * make on the machine meanwhile have the mount, too: nobody waits for them.
+ */
+export async function unmounted(mounted: Mounted): Promise<boolean> {
   try {
     await mounted.unmount();
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
-    return false;
+    if (topMount(mounted.directory) !== undefined) return false;
+    if (mounted.pid !== process.pid) endAtOnce(mounted.pid);
+    await mounted.ended;
+    return true;
   }
+}
+
+/** A mount process that was told twice to end does, whoever has its mount. */
+export function endAtOnce(pid: number): void {
+  for (const signal of ['SIGINT', 'SIGTERM']) process.kill(pid, signal);
+}
+
+/** A process in a mount namespace of its own, which keeps the mount at `directory`, and no other test's. */
+export async function keepElsewhere(directory: string): Promise<{ readonly pid: number; end(): Promise<void> }> {
+  const script = `while read -r _ place type _; do
+      if [ "$type" = fuse.byre ] && [ "$place" != "$0" ]; then umount -il "$place"; fi
+    done < /proc/self/mounts
+    echo ready
+    exec sleep 60`;
+  const holder = spawn('unshare', ['-m', 'sh', '-c', script, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const gone = new Promise<unknown>((resolve) => holder.once('exit', resolve));
+  await Promise.race([new Promise((resolve) => holder.stdout.once('data', resolve)), gone]);
+  return {
+    pid: holder.pid!,
+    async end() {
+      holder.kill('SIGKILL');
+      await gone;
+    },
+  };
 }
 
 /** Opens the pool, checks all of it, and closes it. */

@@ -24,10 +24,11 @@ async function confirmAll(session: Session, pool: Pool, names: readonly string[]
   if (losses.length > 0) await confirm(session, losses.join('; '), question);
 }
 
-/** Whoever works in the mount of a branch would have nothing any more. */
-function requireUnmounted({ given }: Session, names: readonly string[]): void {
+/** Whoever works in the mount of a branch would have nothing any more. One without a name is being served to its end only. */
+async function requireUnmounted({ given }: Session, names: readonly string[]): Promise<void> {
+  const { findMount } = await import('../../fuse/transport/mount-table.ts');
   for (const { branch, directory } of given?.mountedBranches ?? []) {
-    if (branch?.name === undefined || !names.includes(branch.name)) continue;
+    if (branch?.name === undefined || !names.includes(branch.name) || findMount(directory) === undefined) continue;
     const where = shown(directory);
     throw refused(`'${branch.name}' is mounted at ${where}; unmount that first, with 'byre umount ${where}'`);
   }
@@ -56,7 +57,7 @@ The space is free for new data then; 'byre compact' gives it back to the file sy
     const names = [...new Set(named.map(({ name }) => name))];
     await withPool(session, { mode: 'write', targets: named.map(({ target }) => target) }, async (pool, poolPath) => {
       await requireAll(pool, names);
-      requireUnmounted(session, names);
+      await requireUnmounted(session, names);
       for (const name of names) requireNotUnderWay(session, pool, poolPath, name);
       if (session.values.yes !== true) await confirmAll(session, pool, names);
       // An answer takes its time, and others may have dropped one meanwhile.

@@ -29,18 +29,24 @@ export function mountedElsewhere(device: string): number | undefined {
   return undefined;
 }
 
+function servedStill(directory: string, why: string): ByreError {
+  const message = `${directory} is unmounted, but ${why}: it is served until that has ended`;
+  return new ByreError('EBUSY', message, { path: directory });
+}
+
 /** Who still has what was unmounted at its directory, in words. */
-function otherUser(device: string): string | undefined {
+function otherUser({ device }: MountPlace): string | undefined {
+  if (device === undefined) return undefined;
   const here = mountsOf('self').find((entry) => entry.device === device);
   if (here !== undefined) return `it is mounted at ${here.directory}, too`;
   const pid = mountedElsewhere(device);
   return pid === undefined ? undefined : `process ${pid} has it in a mount namespace of its own`;
 }
 
-/** The kernel tells the end of a mount at once, unless somebody else has it. */
-const TOLD_WITHIN_MS = 500;
+/** The kernel tells the end of a mount at once, unless somebody else has it: who makes a mount namespace has what is mounted then. */
+export const TOLD_WITHIN_MS = 5000;
 /** How long the end of a mount may take: a pool may have much to commit. */
-const END_TIMEOUT_MS = 30_000;
+export const END_TIMEOUT_MS = 30_000;
 
 /** True if it comes in time. */
 async function comesWithin(ended: Promise<void>, milliseconds: number): Promise<boolean> {
@@ -55,12 +61,16 @@ async function comesWithin(ended: Promise<void>, milliseconds: number): Promise<
   }
 }
 
+/** Throws EBUSY if others have what was unmounted at its directory: to wait for its end is to wait for theirs. */
+export function requireGone(place: MountPlace): void {
+  const user = otherUser(place);
+  if (user !== undefined) throw servedStill(place.directory, user);
+}
+
 /** Waits for the end of a mount that has just been unmounted. Rejects with EBUSY if others have it, or it does not come. */
-export async function untilEnded(ended: Promise<void>, { directory, device }: MountPlace): Promise<void> {
+export async function untilEnded(ended: Promise<void>, place: MountPlace): Promise<void> {
   if (await comesWithin(ended, TOLD_WITHIN_MS)) return;
-  const user = device === undefined ? undefined : otherUser(device);
-  if (user === undefined && (await comesWithin(ended, END_TIMEOUT_MS))) return;
-  const why = user ?? `the mount has not ended within ${END_TIMEOUT_MS / 1000} seconds`;
-  const message = `${directory} is unmounted, but ${why}: it is served until that has ended`;
-  throw new ByreError('EBUSY', message, { path: directory });
+  requireGone(place);
+  if (await comesWithin(ended, END_TIMEOUT_MS)) return;
+  throw servedStill(place.directory, 'what its process is still doing takes long');
 }
