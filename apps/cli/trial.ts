@@ -222,21 +222,21 @@ function sayLeftovers(session: Session, found: readonly Leftover[]): void {
 
 /** Ends what tries that were cut off have left: as branches, or for good. */
 export async function clean(session: Session, place: TrialPlace): Promise<number> {
-  const kept: string[] = [];
+  const ended: string[] = [];
+  const recovers = session.values.recover === true;
   await withTrialPool(session, place, (pool) => {
     for (const { branch, path: where, isOverlaid, workspace } of leftOver(pool, place)) {
-      if (session.values.recover === true) {
+      if (recovers) {
         if (!isOverlaid && !existsSync(where)) continue;
         workspace.collect(pool);
-        kept.push(branch);
       } else dropTrial(pool, branch);
+      ended.push(branch);
       workspace.dispose();
     }
   });
-  if (session.json) writeJson(session, { recovered: kept });
-  else
-    session.write(
-      kept.length > 0 ? kept.map((name) => `recovered as branch ${name}\n`).join('') : 'nothing is left over\n',
-    );
+  const done = recovers ? 'recovered as' : 'forgot';
+  if (session.json) writeJson(session, { [recovers ? 'recovered' : 'forgotten']: ended });
+  else if (ended.length === 0) session.write('nothing is left over\n');
+  else session.write(ended.map((name) => `${done} branch ${name}\n`).join(''));
   return 0;
 }

@@ -42,30 +42,44 @@ beforeAll(() => {
   killed = fileURLToPath(compiled('tests/host/apply-killed.ts'));
 }, 120_000);
 
+/** A try whose processes are all killed while its command runs. */
+async function cutOff(options: readonly string[]): Promise<void> {
+  const child = spawn(
+    process.execPath,
+    [program, 'try', ...options, '--keep', '--', 'sh', '-c', 'echo b > b; echo up; exec sleep 60'],
+    {
+      cwd: real(''),
+      env: environment(),
+      stdio: ['ignore', 'pipe', 'ignore'],
+      detached: true,
+    },
+  );
+  await new Promise((resolve) => child.stdout!.once('data', resolve));
+  process.kill(-child.pid!, 'SIGKILL');
+  await new Promise((resolve) => child.once('exit', resolve));
+}
+
 for (const { form, options, needed } of forms) {
   describe(`killed, ${form}`, { timeout: 60_000, ...needed }, () => {
     test('while the command runs: nothing has happened, and the work can be recovered', async () => {
       writeFileSync(real('a'), 'a');
       const before = fingerprint();
-      const child = spawn(
-        process.execPath,
-        [program, 'try', ...options, '--keep', '--', 'sh', '-c', 'echo b > b; echo up; exec sleep 60'],
-        {
-          cwd: real(''),
-          env: environment(),
-          stdio: ['ignore', 'pipe', 'ignore'],
-          detached: true,
-        },
-      );
-      await new Promise((resolve) => child.stdout!.once('data', resolve));
-      process.kill(-child.pid!, 'SIGKILL');
-      await new Promise((resolve) => child.once('exit', resolve));
+      await cutOff(options);
       expect(fingerprint()).toEqual(before);
       expect(shell(...options, '--discard')('true').stderr).toContain('a try was cut off');
       expect(byre('try', '--recover').stdout).toBe('recovered as branch try-1\n');
       expect(byre('apply', 'try-1').status).toBe(0);
       expect(readdirSync(real(''))).toEqual(['a', 'b']);
       expect(byre('try', '--recover').stdout).toBe('nothing is left over\n');
+    });
+
+    test('while the command runs: what is left over can be forgotten, and that is told', async () => {
+      writeFileSync(real('a'), 'a');
+      await cutOff(options);
+      expect(byre('try', '--forget').stdout).toBe('forgot branch try-1\n');
+      await cutOff(options);
+      expect(JSON.parse(byre('try', '--forget', '--json').stdout)).toEqual({ forgotten: ['try-1'] });
+      expect(byre('try', '--forget').stdout).toBe('nothing is left over\n');
     });
 
     test('while importing or making the workspace', async () => {
