@@ -55,6 +55,10 @@ test('the system words, and only they, are put in ours', () => {
   expect(reasonIn("ENOENT: no such file or directory, open '/a, b'")).toBe('no such file or directory');
   expect(reasonIn('EISDIR: illegal operation on a directory, read')).toBe('it is a directory');
   expect(reasonIn('main:/a is a directory')).toBe('main:/a is a directory');
+  expect(reasonIn('EACCES')).toBe('permission denied');
+  expect(reasonIn('not carried over: owner 0:0')).toBe('not carried over: owner 0:0');
+  expect(messageOf(new Error("EPERM: utimensat '/a'"))).toBe('/a: operation not permitted');
+  expect(messageOf(new Error('ENOSPC: no space left on device, write'))).toBe('no space left on device');
   const moved = Object.assign(new Error("EXDEV: cross-device link not permitted, rename '/a' -> '/b'"), {
     path: '/a',
     dest: '/b\n',

@@ -5,7 +5,7 @@
 import { exportDirectorySync } from '../../../src/host/export.ts';
 import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { showBytes } from '../format.ts';
+import { showBytes, showCount } from '../format.ts';
 import { withPool } from '../pool.ts';
 import { realPathOf } from '../pools.ts';
 import { problemsAsJson, sayProblems } from '../problems.ts';
@@ -27,14 +27,15 @@ async function exportFiles(session: Session): Promise<Outcome> {
       from: target.path ?? '/',
       overwrite: session.values.overwrite === true,
       onProgress: ({ files, bytesWritten }) =>
-        session.progress(`exporting: ${files} files, ${showBytes(bytesWritten)}`),
+        session.progress(`exporting: ${showCount(files, 'file')}, ${showBytes(bytesWritten)}`),
     });
     session.progress(undefined);
     const { problems, ...counts } = report;
     if (session.json) writeJson(session, { directory, ...counts, problems: problemsAsJson(problems) });
     else {
       const { files, directories, others, bytesWritten } = counts;
-      const list = [`${files} files`, `${directories} directories`, ...(others > 0 ? [`${others} others`] : [])];
+      const list = [showCount(files, 'file'), showCount(directories, 'directory', 'directories')];
+      if (others > 0) list.push(showCount(others, 'other'));
       session.write(`${typed}: ${list.join(', ')}, ${showBytes(bytesWritten)} written\n`);
       sayProblems(session, problems);
     }
