@@ -158,7 +158,12 @@ describe('pools', () => {
     const waiting = byre(['fork', 'x', '--wait', '20']);
     setTimeout(() => pool.closeSync(), 100);
     expect(await waiting).toMatchObject({ status: 0 });
-    expect((await byre(['fork', 'y', '--wait=soon'])).error).toMatch(/--wait takes a number of seconds, not 'soon'/);
+    for (const line of [
+      ['fork', 'y'],
+      ['apply', 'main'],
+      ['mount', 'main', 'out'],
+    ])
+      expect((await byre([...line, '--wait=soon'])).error).toMatch(/--wait takes a number of seconds, not 'soon'/);
   });
 });
 
