@@ -116,10 +116,7 @@ const procedures = {
   *drop(state: PoolState, name: string): Steps<void> {
     yield* dropBranch(state, name);
   },
-  /**
-   * Puts a new branch of the same content, parent and history in a branch's place: handles and mounts of the old one lose it, as if it
-   * had been dropped.
-   */
+  /** Takes a branch from whoever has it open: other handles, and mounts of it alone, lose it as if it had been dropped. */
   *renew(state: PoolState, name: string): Steps<Branch> {
     return handleOf(state, yield* renewBranch(state, name));
   },

@@ -1,5 +1,5 @@
 /**
- * A new branch in the place of an old one: the way to take a branch from whoever has it open.
+ * Opening a branch anew: the way to take it from whoever has it open.
  * Callers must take the new handle for all that they do from then on.
  */
 
@@ -12,7 +12,7 @@ import { run } from './run.ts';
 import type { OpenBranch, PoolState } from './state.ts';
 import type { Steps } from './steps.ts';
 
-/** The branch as it is, with its limits, its parent and its ancestry, under a new number: what was open of it is gone. */
+/** Nothing of the branch changes, but what was open of it is gone, as if it had been dropped. */
 export function* renewBranch(state: PoolState, name: string): Steps<OpenBranch> {
   const old = yield* openBranch(state, name);
   if (old.record.kind === 'snapshot')
@@ -25,7 +25,7 @@ export function* renewBranch(state: PoolState, name: string): Steps<OpenBranch> 
     prepare(store, state.directory, { puts: [key], purpose: 'free' });
     const { root } = old.record;
     // The reference moves: no count changes.
-    const record: BranchRecord = { ...old.record, id: state.nextBranchId++, root: { ...root } };
+    const record: BranchRecord = { ...old.record, root: { ...root } };
     if (store.dirtyRoots.delete(root)) store.dirtyRoots.add(record.root);
     Object.assign(root, { page: 0, low: 0, high: 0 });
     old.gone = true;

@@ -179,6 +179,21 @@ describe('in a mount of this process', needed, () => {
     });
   });
 
+  test('a branch that is renewed goes on in its directory', async () => {
+    await mountedHere({}, async (pool, mounted) => {
+      await pool.fork('main', 'work');
+      const at = async (script: string) =>
+        (await run('sh', ['-c', script], { cwd: `${mounted.directory}/work` })).output;
+      await at('cat file; echo before > new');
+      const renewed = await pool.renew('work');
+      await mounted.settled();
+      expect(await at('cat new; echo after >> new')).toBe('before\n');
+      expect(await renewed.files.promises.readFile('/new', 'utf8')).toBe('before\nafter\n');
+      await renewed.files.promises.writeFile('/new', 'changed\n');
+      expect(await at('cat new')).toBe('changed\n');
+    });
+  });
+
   test('what is open in a branch that is dropped ends', async () => {
     await mountedHere({}, async (pool, mounted) => {
       await pool.fork('main', 'work');

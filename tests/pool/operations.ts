@@ -37,7 +37,7 @@ export type Operation =
   | { readonly do: 'fork' | 'snapshot'; readonly from: string; readonly to: string }
   | { readonly do: 'rollback'; readonly on: string; readonly to: string }
   | { readonly do: 'rename'; readonly from: string; readonly to: string }
-  | { readonly do: 'drop' | 'release'; readonly on: string }
+  | { readonly do: 'drop' | 'release' | 'renew'; readonly on: string }
   | { readonly do: 'merge'; readonly from: string; readonly into: string }
   | { readonly do: 'limit'; readonly on: string; readonly quotaBytes: number; readonly reservationBytes: number }
   | { readonly do: 'limitPool'; readonly limitBytes: number }
@@ -57,6 +57,7 @@ export type Request =
         | 'rollback'
         | 'rename'
         | 'drop'
+        | 'renew'
         | 'merge'
         | 'limit'
         | 'commit'
@@ -168,7 +169,8 @@ function* onPool(world: World, operation: Operation): Requests {
       yield { call: 'rollback', with: [operation.on, operation.to] };
       return;
     case 'drop':
-      yield { call: 'drop', with: [operation.on] };
+    case 'renew':
+      yield { call: operation.do, with: [operation.on] };
       return;
     case 'release':
       yield { call: 'release', with: [world.unnamed.get(operation.on)] };
@@ -258,6 +260,8 @@ export function onModel(model: PoolModel, operation: Operation, merged?: Readonl
       break;
     case 'rename':
       model.rename(operation.from, operation.to);
+      break;
+    case 'renew':
       break;
     case 'drop':
     case 'release':

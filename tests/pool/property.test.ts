@@ -94,7 +94,9 @@ function pagesOf(reader: PoolReader, roots: StoredBranch['root'][]): Set<number>
 
 /** What `usage` says, against a recomputation: exclusive is what nothing but the branch refers to. */
 function expectUsage(session: Session): void {
-  const { pool } = session.world;
+  const { pool, unnamed } = session.world;
+  // An unnamed fork alone makes nothing to commit, and so may be in no image; what it shares is not exclusive all the same.
+  if (unnamed.size > 0 && !pool.dirty) return;
   pool.commitSync();
   const reader = new PoolReader(bytesOfImage(session.recording.image()));
   const stored = reader.branches();

@@ -26,7 +26,7 @@ export const mixed: Profile = {
   mostBranches: 6,
   weights: {
     ...{ put: 20, remove: 8, write: 12, truncate: 4, punch: 4, copy: 4, many: 3 },
-    ...{ fork: 4, snapshot: 3, rollback: 2, rename: 1, drop: 3, merge: 3, unnamed: 3, release: 2, create: 1 },
+    ...{ fork: 4, snapshot: 3, rollback: 2, rename: 1, drop: 3, merge: 3, unnamed: 3, release: 2, create: 1, renew: 1 },
     ...{ limit: 1, limitPool: 1, commit: 14, reopen: 1, compact: 1, usage: 1 },
   },
 };
@@ -52,6 +52,7 @@ export const forks: Profile = {
     release: 6,
     drop: 8,
     rename: 4,
+    renew: 4,
   },
 };
 
@@ -156,6 +157,10 @@ function onBranches(sketch: Sketch, kind: keyof Profile['weights']): Operation[]
       list[list.indexOf(from)] = to;
       sketch.family.set(to, sketch.family.get(from) as number);
       return [{ do: 'rename', from, to }];
+    }
+    case 'renew': {
+      const on = random.pick(sketch.branches);
+      return on === undefined ? [] : [{ do: 'renew', on }];
     }
     case 'drop': {
       const list = random.chance(0.5) ? sketch.branches : sketch.snapshots;

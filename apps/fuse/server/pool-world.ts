@@ -139,7 +139,11 @@ export class PoolWorld implements World {
   private rootOf(branch: Branch): { slot: number; attributes: Attributes } | undefined {
     const slot = this.reserve(branch.id);
     if (slot === 0) return undefined;
-    const shown = this.slots[slot] ?? this.show(slot, branch);
+    const known = this.slots[slot];
+    // A branch that was renewed goes on in its directory; what was open in it is gone.
+    const isKnown = known?.branch === branch;
+    if (known !== undefined && !isKnown) hide(known);
+    const shown = isKnown ? known : this.show(slot, branch);
     this.slots[slot] = shown;
     return { slot, attributes: shown.files.getAttributes(ROOT_INODE) };
   }
@@ -161,9 +165,11 @@ export class PoolWorld implements World {
   }
 
   close(): void {
-    for (const shown of this.slots) {
-      shown?.unlisten();
-      shown?.unwatch();
-    }
+    for (const shown of this.slots) if (shown !== undefined) hide(shown);
   }
+}
+
+function hide({ unlisten, unwatch }: Shown): void {
+  unlisten();
+  unwatch();
 }
