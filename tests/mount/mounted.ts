@@ -199,7 +199,7 @@ export function endAtOnce(pid: number): void {
 }
 
 /** A process in a mount namespace of its own, which keeps the mount at `directory`, and no other test's. */
-export async function keepElsewhere(directory: string): Promise<{ readonly pid: number; end(): Promise<void> }> {
+export async function keepElsewhere(directory: string): Promise<{ end(): Promise<void> }> {
   const script = `while read -r _ place type _; do
       if [ "$type" = fuse.byre ] && [ "$place" != "$0" ]; then umount -il "$place"; fi
     done < /proc/self/mounts
@@ -209,7 +209,6 @@ export async function keepElsewhere(directory: string): Promise<{ readonly pid: 
   const gone = new Promise<unknown>((resolve) => holder.once('exit', resolve));
   await Promise.race([new Promise((resolve) => holder.stdout.once('data', resolve)), gone]);
   return {
-    pid: holder.pid!,
     async end() {
       holder.kill('SIGKILL');
       await gone;

@@ -43,8 +43,11 @@ function otherUser({ device }: MountPlace): string | undefined {
   return pid === undefined ? undefined : `process ${pid} has it in a mount namespace of its own`;
 }
 
-/** The kernel tells the end of a mount at once, unless somebody else has it: who makes a mount namespace has what is mounted then. */
-export const TOLD_WITHIN_MS = 5000;
+/**
+ * The kernel tells the end of a mount at once, unless somebody else has it: who makes a mount namespace has what is mounted then. Those
+ * of tries, as a rule, end by themselves.
+ */
+export const TOLD_WITHIN_MS = 20_000;
 /** How long the end of a mount may take: a pool may have much to commit. */
 export const END_TIMEOUT_MS = 30_000;
 
