@@ -10,7 +10,7 @@ import { isByreError } from '../../src/errors.ts';
 import { HandedOver } from './failure.ts';
 import { waitMs } from './pool.ts';
 import { nearestPool, pathOf, poolFileAt, realPathOf } from './pools.ts';
-import type { Left, Session } from './session.ts';
+import { type Left, type Session, usage } from './session.ts';
 import { trialDirectory } from './trial-place.ts';
 
 const TELL_AFTER_MS = 1000;
@@ -26,6 +26,9 @@ export interface TrialPlace {
 /** The place of the present directory; `poolNamed` is a pool that was typed but not as an option. */
 export async function trialPlace(session: Session, poolNamed?: string): Promise<TrialPlace> {
   const { given } = session;
+  if (poolNamed !== undefined && session.values.pool !== undefined) {
+    throw usage('name the pool once: before the branch or by --pool');
+  }
   // A process that serves a mount must not wait for itself.
   const root =
     given === undefined

@@ -173,6 +173,10 @@ describe('a pool that another process has mounted', { timeout: 60_000, ...needsM
       expect(kept.stdout).toContain('/work-1/real');
       expect(kept.stderr).toContain('the pool is mounted already, with one branch only');
       expect(readdirSync(real(''))).toEqual(['a', 'b']);
+      expect(byre('apply', '--drop', 'idea')).toMatchObject({
+        status: 4,
+        stderr: expect.stringMatching(/is mounted at/),
+      });
       expect(shell('--mount', '--keep')('true').status).toBe(125);
       expect(byre('apply', 'idea').status).toBe(0);
     });

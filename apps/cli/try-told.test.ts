@@ -89,9 +89,11 @@ describe('every failure of byre itself is told apart from the command’s', () =
   });
 });
 
-test('apply says what is wrong: a branch and --resume, or neither', async () => {
+test('apply says what is wrong: a branch and --resume, or neither, or two pools', async () => {
   expect((await byre(['apply', 'idea', '--resume'])).error).toMatch(/^byre: a branch and --resume exclude each other/);
   expect((await byre(['apply'])).error).toMatch(/^byre: name the branch to apply, or give --resume\n/);
+  const twice = await byre(['apply', './a.byre:idea', '--pool', './b.byre']);
+  expect(twice).toMatchObject({ status: 2, error: expect.stringContaining('name the pool once') });
 });
 
 describe('asked path by path', () => {

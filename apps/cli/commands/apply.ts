@@ -11,11 +11,11 @@ import type { Pool } from '../../../src/pool/pool.ts';
 import { takePositionals } from '../arguments.ts';
 import { changeLines, changesAsJson, summaryLine } from '../changes-text.ts';
 import type { Command } from '../command.ts';
+import { requireDroppable } from '../in-use.ts';
 import { type Outcome, refused, type Session, Status, usage, writeJson } from '../session.ts';
 import { parseBranch } from '../target.ts';
 import { type TrialPlace, trialPlace } from '../trial-pool.ts';
 import { applyTrial, conflictsAsJson, journalOf, requireNoJournal, sayConflicts, withTrialPool } from '../trials.ts';
-import { requireNotUnderWay } from '../under-way.ts';
 
 function resume(session: Session, pool: Pool, place: TrialPlace): Outcome {
   const { outcome, branch, notes } = resumeApply(pool, journalOf(place));
@@ -78,11 +78,11 @@ async function run(session: Session): Promise<Outcome> {
     else session.write(`no apply to ${place.root} was cut off\n`);
     return Status.ok;
   }
-  return await withTrialPool(session, place, (pool) => {
+  return await withTrialPool(session, place, async (pool) => {
     if (resumes) return resume(session, pool, place);
     const branch = target?.branch;
     if (branch === undefined) throw usage('name the branch to apply');
-    if (session.values.drop === true) requireNotUnderWay(session, pool, place.poolPath, branch);
+    if (session.values.drop === true) await requireDroppable(session, pool, place.poolPath, [branch]);
     return apply(session, pool, place, branch);
   });
 }

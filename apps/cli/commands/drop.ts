@@ -5,13 +5,12 @@
 import type { Pool } from '../../../src/pool/pool.ts';
 import type { Command } from '../command.ts';
 import { confirm, yesOption } from '../confirm.ts';
+import { requireDroppable } from '../in-use.ts';
 import { lossOf } from '../losses.ts';
 import { withPool } from '../pool.ts';
-import { refused, type Session, usage, writeJson } from '../session.ts';
-import { shown } from '../shown.ts';
+import { type Session, usage, writeJson } from '../session.ts';
 import { parseTarget } from '../target.ts';
 import { branchName } from '../targets.ts';
-import { requireNotUnderWay } from '../under-way.ts';
 
 async function requireAll(pool: Pool, names: readonly string[]): Promise<void> {
   for (const name of names) await pool.branch(name);
@@ -22,16 +21,6 @@ async function confirmAll(session: Session, pool: Pool, names: readonly string[]
   for (const name of names) losses.push(...[await lossOf(pool, name, names)].flatMap((loss) => loss ?? []));
   const question = names.length === 1 ? 'Drop it?' : 'Drop all of them?';
   if (losses.length > 0) await confirm(session, losses.join('; '), question);
-}
-
-/** Whoever works in the mount of a branch would have nothing any more. One without a name is being served to its end only. */
-async function requireUnmounted({ given }: Session, names: readonly string[]): Promise<void> {
-  const { findMount } = await import('../../fuse/transport/mount-table.ts');
-  for (const { branch, directory } of given?.mountedBranches ?? []) {
-    if (branch?.name === undefined || !names.includes(branch.name) || findMount(directory) === undefined) continue;
-    const where = shown(directory);
-    throw refused(`'${branch.name}' is mounted at ${where}; unmount that first, with 'byre umount ${where}'`);
-  }
 }
 
 export const drop: Command = {
@@ -57,8 +46,7 @@ The space is free for new data then; 'byre compact' gives it back to the file sy
     const names = [...new Set(named.map(({ name }) => name))];
     await withPool(session, { mode: 'write', targets: named.map(({ target }) => target) }, async (pool, poolPath) => {
       await requireAll(pool, names);
-      await requireUnmounted(session, names);
-      for (const name of names) requireNotUnderWay(session, pool, poolPath, name);
+      await requireDroppable(session, pool, poolPath, names);
       if (session.values.yes !== true) await confirmAll(session, pool, names);
       // An answer takes its time, and others may have dropped one meanwhile.
       await requireAll(pool, names);

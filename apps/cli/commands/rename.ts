@@ -4,10 +4,10 @@
  */
 import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
+import { requireNotUnderWay } from '../in-use.ts';
 import { withPool } from '../pool.ts';
 import { writeJson } from '../session.ts';
 import { takeBranches } from '../targets.ts';
-import { requireNotUnderWay } from '../under-way.ts';
 
 export const rename: Command = {
   name: 'rename',
