@@ -14,6 +14,7 @@ const words: Readonly<Record<string, string>> = {
   EEXIST: 'it is there already',
   ENOTSUP: 'that is not possible there',
   EBUSY: 'it is in use',
+  ENOTCONN: 'it is a mount whose server is gone',
 };
 
 function wordsOf(code: string): string {
