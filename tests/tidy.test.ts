@@ -15,7 +15,6 @@ const coreOrder = [
   'counts-log',
   'frames',
   'counts',
-  'hot-place',
   'space',
   'store',
   'node',

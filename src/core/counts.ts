@@ -132,10 +132,10 @@ export class Counts {
     this.pageCount = pageCount;
   }
 
-  /** Drops free pages at the end, down to the last one that is used or held, or to `least`, and returns the new page count. */
-  shrink(least = 0): number {
+  /** Drops free pages at the end, down to the last one that is used or held, and returns the new page count. */
+  shrink(): number {
     let end = this.pageCount;
-    while (end > Math.max(2, least) && this.bytes[end - 1] === 0) end--;
+    while (end > 2 && this.bytes[end - 1] === 0) end--;
     this.freeCount -= this.pageCount - end;
     this.pageCount = end;
     return end;

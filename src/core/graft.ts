@@ -59,7 +59,7 @@ export function graftLeaf(store: Store, root: Root, scion: Scion, prefix: Uint8A
   first.set(prefix);
   last.set(prefix);
   const depth = makeWay(store, root, first, last);
-  const page = store.allocateNode(false);
+  const page = store.allocateNode();
   const target = store.nodes.take(page);
   store.nodes.markDirty(target);
   const { u8 } = store.nodes;

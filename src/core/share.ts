@@ -26,7 +26,7 @@ import { emptyRoot, type Root, type Store } from './store.ts';
  * Makes a resident node writable and returns its frame: as it is if its count is 1 and it was born in this commit; moved to
  * a new page if its count is 1; otherwise a private copy that shares its children.
  */
-export function own(store: Store, page: number, isRoot = false): number {
+export function own(store: Store, page: number): number {
   const { nodes, counts } = store;
   const frame = nodes.find(page);
   assert(frame >= 0, 'a node to own is not resident');
@@ -34,7 +34,7 @@ export function own(store: Store, page: number, isRoot = false): number {
     nodes.markDirty(frame);
     return frame;
   }
-  const copy = store.allocateNode(isRoot || level(store, frame) > 0);
+  const copy = store.allocateNode();
   if (counts.count(page) === 1) {
     nodes.rename(frame, copy);
     nodes.markDirty(frame);

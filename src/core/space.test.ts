@@ -20,31 +20,31 @@ function fragment(counts: Counts, isFree: (page: number) => boolean): void {
 
 test('the lowest long run is used first; a few gaps wait until the pool cannot grow', () => {
   const { counts, space } = spaceOf(1000, 0, 1);
-  for (let page = 2; page < 602; page++) expect(space.allocateNode(false)).toBe(page);
+  for (let page = 2; page < 602; page++) expect(space.allocateNode()).toBe(page);
   counts.release(3, 299);
-  expect(space.allocateNode(false)).toBe(602);
+  expect(space.allocateNode()).toBe(602);
   space.closeWindows();
-  expect([space.allocateNode(false), space.allocateData()]).toEqual([3, 3 + 256]);
+  expect([space.allocateNode(), space.allocateData()]).toEqual([3, 3 + 256]);
   const isGap = (page: number) => (page >= 10 && page < 12) || (page >= 100 && page < 103);
   const few = spaceOf(500, 0, 1);
   fragment(few.counts, isGap);
-  expect([few.space.allocateNode(false), few.space.allocateNode(false)]).toEqual([500, 501]);
+  expect([few.space.allocateNode(), few.space.allocateNode()]).toEqual([500, 501]);
   const full = spaceOf(500, 500, 1);
   fragment(full.counts, isGap);
-  expect(Array.from({ length: 5 }, () => full.space.allocateNode(false))).toEqual([100, 101, 102, 10, 11]);
+  expect(Array.from({ length: 5 }, () => full.space.allocateNode())).toEqual([100, 101, 102, 10, 11]);
   const many = spaceOf(500, 0, 1);
   fragment(many.counts, (page) => page % 10 === 0);
-  expect([many.space.allocateNode(false), many.space.allocateNode(false)]).toEqual([10, 20]);
+  expect([many.space.allocateNode(), many.space.allocateNode()]).toEqual([10, 20]);
 });
 
 test('a long run is found again once it has come about, also across two groups', () => {
   const { counts, space } = spaceOf(3 * GROUP_PAGES, 3 * GROUP_PAGES, 1);
   fragment(counts, (page) => page % 10 === 0);
-  expect(space.allocateNode(false)).toBe(10);
+  expect(space.allocateNode()).toBe(10);
   space.closeWindows();
   const from = 2 * GROUP_PAGES - 20;
   for (let page = from; page < from + LONG_RUN_PAGES; page++) if (page % 10 !== 0) counts.release(page, 1);
-  expect([space.allocateNode(false), space.allocateNode(false)]).toEqual([from, from + 1]);
+  expect([space.allocateNode(), space.allocateNode()]).toEqual([from, from + 1]);
 });
 
 test.each([1, 2, 4, 16])('nodes of %i pages and data lie in runs of their own, in an empty pool', (nodePages) => {
@@ -52,7 +52,7 @@ test.each([1, 2, 4, 16])('nodes of %i pages and data lie in runs of their own, i
   const nodes: number[] = [];
   const data: number[] = [];
   for (let i = 0; i < 8; i++) {
-    nodes.push(space.allocateNode(false));
+    nodes.push(space.allocateNode());
     data.push(space.allocateData());
   }
   for (let i = 1; i < 8; i++) expect([nodes[i] - nodes[i - 1], data[i] - data[i - 1]]).toEqual([nodePages, 1]);
@@ -71,7 +71,7 @@ test.each([1, 2, 4, 16])(
           const before = space.available;
           const isNode = random(2) === 0 && space.hasNodes(1);
           if (!isNode && before === 0) break;
-          const page = isNode ? space.allocateNode(random(2) === 0) : space.allocateData();
+          const page = isNode ? space.allocateNode() : space.allocateData();
           // Counts asserts that no page is allocated twice.
           expect(space.available).toBe(before - (isNode ? nodePages : 1));
           expect(page + (isNode ? nodePages : 1)).toBeLessThanOrEqual(limit);
@@ -95,75 +95,9 @@ test('nodes for which there is room can be had, however scattered the space', ()
       for (let i = 0; i < 20 && space.available > 0; i++) space.allocateData();
       let room = 0;
       while (room < 40 && space.hasNodes(room + 1)) room++;
-      for (let i = 0; i < room; i++) space.allocateNode(random(2) === 0);
+      for (let i = 0; i < room; i++) space.allocateNode();
     }),
   );
-});
-
-const inStretch = (page: number) => page >= 7000 && page < 7080;
-
-/** Small commits: a root, a node below it, a leaf and a directory are written anew, each an old page of which is held for a commit. */
-function* smallCommits(pages: number, limitPages: number) {
-  const { counts, space } = spaceOf(pages, limitPages, 2);
-  const random = numbers(5);
-  fragment(counts, (page) => page % 40 < 2);
-  const leaves = Array.from({ length: pages / 4 }, (_, n) => 4 + 4 * n).filter(
-    (page) => page % 40 > 1 && !inStretch(page),
-  );
-  const inner = Array.from({ length: 30 }, () => leaves.pop()!);
-  let [root, directory, held] = [leaves.pop()!, leaves.pop()!, [] as number[]];
-  for (let commit = 0; ; commit++) {
-    const below = random(inner.length);
-    const leaf = random(leaves.length);
-    const old = [root, inner[below], leaves[leaf], directory];
-    root = space.allocateNode(true);
-    inner[below] = space.allocateNode(true);
-    leaves[leaf] = space.allocateNode(false);
-    directory = space.allocateNode(true);
-    space.closeWindows();
-    counts.shrink(space.keptPages);
-    counts.seal();
-    for (const page of old) counts.release(page, 2);
-    const freed = counts.seal();
-    counts.free(held);
-    held = freed;
-    yield { commit, hot: [root, inner[below], directory], counts, space };
-  }
-}
-
-test('where only gaps are left, the hot nodes of each commit lie together, and the pool does not grow for it again and again', () => {
-  let together = 0;
-  for (const { commit, hot, counts } of smallCommits(8000, 0)) {
-    if (commit >= 1000 && hot[1] === hot[0] + 2 && hot[2] === hot[1] + 2) together++;
-    expect(counts.pageCount).toBeLessThan(8000 + 600);
-    if (commit === 3000) break;
-  }
-  expect(together).toBeGreaterThan(1900);
-});
-
-test('what is kept for hot nodes is given to others before the pool is full', () => {
-  for (const { commit, counts, space } of smallCommits(8000, 9000)) {
-    if (commit < 100) continue;
-    expect(space.keptPages).toBeGreaterThan(8000);
-    const room = space.available;
-    for (let left = room; left > 0; left--) space.allocateData();
-    expect([space.available, counts.freeCount, counts.pageCount]).toEqual([0, 0, 9000]);
-    break;
-  }
-});
-
-test('where a long run has come about hot nodes go there, so that the end may become free', () => {
-  for (const { commit, hot, counts, space } of smallCommits(8000, 0)) {
-    if (commit < 100) continue;
-    if (commit > 100) {
-      expect(space.keptPages).toBe(0);
-      for (const page of hot) expect(inStretch(page)).toBe(true);
-      break;
-    }
-    expect(space.keptPages).toBeGreaterThan(8000);
-    for (let page = 7000; page < 7080; page++) if (!counts.isFree(page)) counts.release(page, 1);
-    counts.free(counts.seal());
-  }
 });
 
 test('the limit bounds what is available, and can change', () => {
@@ -183,7 +117,7 @@ test('single free pages are room for data, not for nodes', () => {
   expect([space.available, space.hasNodes(1)]).toEqual([500, false]);
   counts.release(501, 1);
   expect([space.hasNodes(1), space.hasNodes(2)]).toEqual([true, false]);
-  expect(space.allocateNode(false)).toBe(500);
+  expect(space.allocateNode()).toBe(500);
 });
 
 test('a run is as long as was asked for, or as the longest there is', () => {

@@ -6,15 +6,12 @@
 
 import { assert, ByreError } from '../errors.ts';
 import { type Counts, GROUP_PAGES, LONG_RUN_PAGES } from './counts.ts';
-import { HotPlace } from './hot-place.ts';
 
 /** The length of run that a window asks for. */
 const WINDOW_PAGES = 256;
 /** Among how many pages a search looks for the longest gap, and how often it goes on to the next ones if there is none. */
 const SEARCH_PAGES = 1024;
 const SEARCHES = 64;
-/** A commit of no more leaves is a small one: each may fill a gap of its own. */
-const SMALL_LEAVES = 4;
 /** While no more than this part of the pool is free it grows, if it can, rather than fill gaps. */
 const GAPS_PART = 1 / 16;
 /** Page numbers are 32 bits. */
@@ -35,21 +32,14 @@ export class Space {
   private readonly nodePages: number;
   private readonly nodeWindow: Window = { at: 0, end: 0 };
   private readonly dataWindow: Window = { at: 0, end: 0 };
-  private readonly hotPlace: HotPlace;
   /** There is room for at least so many nodes. */
   private knownNodes = 0;
-  /** The present commit has found no long run. */
-  private isScattered = false;
-  /** How many leaves of the present commit were placed one by one, and where the next search for a gap for one begins. */
-  private leaves = 0;
-  private leavesFrom = 0;
   /** Where the next search for gaps begins: they are filled in turn, since the longest among all would cost a look at all. */
   private gapsFrom = 0;
 
   constructor(counts: Counts, limitPages: number, nodePages: number) {
     this.counts = counts;
     this.nodePages = nodePages;
-    this.hotPlace = new HotPlace(counts, nodePages);
     this.setLimit(limitPages);
   }
 
@@ -71,24 +61,11 @@ export class Space {
     return this.knownNodes >= nodes;
   }
 
-  /** Pages below this number stay in the pool even if the last of them are free. */
-  get keptPages(): number {
-    return this.hotPlace.end;
-  }
-
-  /** The first page of a new node. A hot one is written anew by nearly every commit: a root, or a node above others. */
-  allocateNode(isHot: boolean): number {
+  /** The first page of a new node. */
+  allocateNode(): number {
     // One that does not stand at the beginning of its run may spoil another, whose pages are left at both its sides.
     this.knownNodes -= 2;
-    const { nodeWindow, dataWindow, nodePages } = this;
-    if (nodeWindow.end - nodeWindow.at < nodePages && !this.packs && !this.openLong()) {
-      const page = isHot ? this.placeHot() : this.placeLeaf();
-      if (page !== 0) {
-        this.counts.allocate(page, nodePages);
-        return page;
-      }
-    }
-    return this.allocate(nodeWindow, dataWindow, nodePages, WINDOW_PAGES);
+    return this.allocate(this.nodeWindow, this.dataWindow, this.nodePages, WINDOW_PAGES);
   }
 
   /** One new page for data. */
@@ -106,7 +83,6 @@ export class Space {
     const { lowestFree, pageCount } = counts;
     const found = this.search(own, other, 1, most, lowestFree, SEARCHES * SEARCH_PAGES);
     if (!found || own.end - own.at < most) {
-      this.giveUpHotPlace();
       if (this.growthPages >= most) this.grow(own, most);
       else if (!this.search(own, other, 1, most, lowestFree, pageCount)) this.grow(own, most);
     }
@@ -121,9 +97,6 @@ export class Space {
 
   /** Gives the windows up, so that the next commit begins at low addresses again. */
   closeWindows(): void {
-    this.hotPlace.endCommit(this.leaves <= SMALL_LEAVES);
-    this.isScattered = false;
-    this.leaves = 0;
     this.nodeWindow.at = this.nodeWindow.end = 0;
     this.dataWindow.at = this.dataWindow.end = 0;
   }
@@ -140,57 +113,9 @@ export class Space {
     return page;
   }
 
-  /** Opens the window of nodes on a long run. That has room for hot nodes, too: kept where they were they could hold the pool's end. */
-  private openLong(): boolean {
-    if (this.isScattered) return false;
-    const found = this.searchLong(this.nodeWindow, this.dataWindow, WINDOW_PAGES);
-    if (found) this.giveUpHotPlace();
-    this.isScattered = !found;
-    return found;
-  }
-
-  /** Where a hot node goes if all is scattered; 0: where others go. */
-  private placeHot(): number {
-    const { hotPlace, counts } = this;
-    const page = hotPlace.next();
-    const wanted = hotPlace.wantedPages;
-    if (page !== 0 || wanted === 0 || this.growthPages < wanted + WINDOW_PAGES) return page;
-    const from = counts.pageCount;
-    counts.grow(from + wanted);
-    hotPlace.keep(from, from + wanted);
-    return hotPlace.next();
-  }
-
-  /** Where one of few leaves goes if all is scattered: into the next gap outside of what is kept or set aside; 0: where others go. */
-  private placeLeaf(): number {
-    const { counts, nodePages, dataWindow, hotPlace } = this;
-    if (++this.leaves > SMALL_LEAVES || hotPlace.end === 0) return 0;
-    const from = Math.max(this.leavesFrom, counts.lowestFree);
-    const stop = Math.min(counts.pageCount, from + SEARCH_PAGES);
-    this.leavesFrom = stop < counts.pageCount ? stop : 0;
-    for (let page = this.nextFree(from, stop); page < stop; page = this.nextFree(page, stop)) {
-      const end = this.runEnd(page, page + nodePages, dataWindow);
-      if (end === page + nodePages) {
-        this.leavesFrom = end;
-        return page;
-      }
-      page = Math.max(end, this.asideEnd(end, dataWindow), page + 1);
-    }
-    return 0;
-  }
-
-  private giveUpHotPlace(): void {
-    const { hotPlace, counts } = this;
-    if (hotPlace.end === 0) return;
-    // While it was kept nobody looked for a long run there.
-    counts.groupPoor.fill(0, Math.floor(hotPlace.at / GROUP_PAGES), Math.floor(hotPlace.end / GROUP_PAGES) + 1);
-    hotPlace.giveUp();
-  }
-
   private openWindow(own: Window, other: Window, length: number, usual: number): void {
     own.at = own.end = 0;
     const { counts } = this;
-    if (this.packs) this.giveUpHotPlace();
     const wanted = this.packs ? length : usual;
     if (counts.freeCount >= length) {
       if (wanted >= LONG_RUN_PAGES && this.searchLong(own, other, wanted)) return;
@@ -202,9 +127,8 @@ export class Space {
       this.grow(own, Math.max(length, WINDOW_PAGES));
       return;
     }
-    // What is left may lie far off, or be kept or set aside only.
+    // What is left may lie far off, or in the other window, which only sets pages aside.
     other.at = other.end = 0;
-    this.giveUpHotPlace();
     const found = this.search(own, other, length, length, counts.lowestFree, counts.pageCount);
     assert(found, 'pages are allocated that were not reserved');
   }
@@ -246,25 +170,17 @@ export class Space {
           return true;
         }
         hasOther ||= end >= other.at && end < other.end;
-        page = this.nextFree(Math.max(end, this.asideEnd(end, other)), groupEnd);
+        page = this.nextFree(hasOther ? Math.max(end, other.end) : end, groupEnd);
       }
       if (!hasOther) groupPoor[group] = 1;
     }
     return false;
   }
 
-  /** Where what is set aside or kept, and has this page, ends; 0 if nothing has it. */
-  private asideEnd(page: number, other: Window): number {
-    if (page >= other.at && page < other.end) return other.end;
-    return this.hotPlace.has(page) ? this.hotPlace.end : 0;
-  }
-
   /** Where the free pages from `page` on end, at the latest at `limit`. */
   private runEnd(page: number, limit: number, other: Window): number {
-    const { hotPlace } = this;
     const { bytes, pageCount } = this.counts;
-    let last = Math.min(pageCount, limit);
-    for (const aside of [other, hotPlace]) if (aside.end > page) last = Math.min(last, aside.at);
+    const last = Math.min(pageCount, limit, other.end > page ? other.at : pageCount);
     let end = page;
     while (end < last && bytes[end] === 0) end++;
     return end;
@@ -295,9 +211,8 @@ export class Space {
     while (page < stop) {
       page = this.nextFree(page, stop);
       if (page >= stop) break;
-      const aside = this.asideEnd(page, other);
-      if (aside !== 0) {
-        page = aside;
+      if (page >= other.at && page < other.end) {
+        page = other.end;
         continue;
       }
       if (lowest < 0) {
@@ -312,8 +227,7 @@ export class Space {
       }
       page = end;
     }
-    const isLowest = other.end === 0 && (this.hotPlace.end === 0 || this.hotPlace.at > lowest);
-    if (lowest >= 0 && from === counts.lowestFree && isLowest) counts.lowestFree = lowest;
+    if (lowest >= 0 && from === counts.lowestFree && other.end === 0) counts.lowestFree = lowest;
     if (bestLength < length) return false;
     own.at = bestFrom;
     own.end = bestFrom + bestLength;

@@ -134,9 +134,9 @@ export class Store {
     this.onTouch?.(root);
   }
 
-  allocateNode(isHot: boolean): number {
+  allocateNode(): number {
     if (this.charged) this.charge(this.charged, this.nodePages);
-    const page = this.space.allocateNode(isHot);
+    const page = this.space.allocateNode();
     // A load that ended after the page was given up may have left it resident.
     this.nodes.drop(page);
     return page;

@@ -184,7 +184,7 @@ export function ownPath(store: Store, root: Root, key: Uint8Array): number {
 
 /** `isKnown`: the path leads to the key already. */
 function ownDescent(store: Store, root: Root, key: Uint8Array, isKnown: boolean): void {
-  let frame = own(store, root.page, true);
+  let frame = own(store, root.page);
   root.page = store.nodes.pageOf[frame];
   store.touchRoot(root);
   let endFrame = -1;
@@ -284,7 +284,7 @@ export function shortest(left: Uint8Array, right: Uint8Array): Uint8Array {
 }
 
 export function newNode(store: Store, nodeLevel: number): number {
-  const page = store.allocateNode(nodeLevel > 0);
+  const page = store.allocateNode();
   const frame = store.nodes.take(page);
   store.nodes.markDirty(frame);
   node.initialise(store, frame, page, nodeLevel);

@@ -173,7 +173,7 @@ export function branchKey(branch: OpenBranch): Uint8Array {
 function finishSeal(state: PoolState, stored: StoredCounts, companions: Companions | undefined): Sealed {
   const { store } = state;
   store.space.closeWindows();
-  const pageCount = store.counts.shrink(store.space.keptPages);
+  const pageCount = store.counts.shrink();
   Object.assign(state.counts, stored);
   state.foldCounts = false;
   const held = store.counts.seal();

@@ -160,7 +160,7 @@ function* moveNode(state: PoolState, pass: Pass, page: number, low: number, high
 
 function* placeNode(state: PoolState, pass: Pass, page: number, low: number, high: number): Steps<Moved> {
   const { store } = state;
-  const target = store.space.allocateNode(false);
+  const target = store.space.allocateNode();
   store.nodes.noteWrite(target);
   store.nodes.drop(target);
   const bytes = yield* operate(state, () =>
