@@ -22,11 +22,11 @@ export function poolFileAt(given: string): string {
   return [inside, below, path.join(below, POOL_FILE)].find(isFile) ?? inside;
 }
 
-/** The pool in a directory, or where to make one: the file `.byre`, which commands find from the directory on. */
-export function ownPoolFileAt(directory: string): string {
-  const present = poolFileAt(directory);
-  if (isFile(present) || path.basename(directory) === DEFAULT_NAME) return present;
-  const below = path.join(directory, DEFAULT_NAME);
+/** Where to make a pool: the file that is given or, in a directory, the pool that is there or `.byre`, which commands find from there. */
+export function newPoolFileAt(given: string): string {
+  const present = poolFileAt(given);
+  if (!isDirectory(given) || isFile(present) || path.basename(given) === DEFAULT_NAME) return present;
+  const below = path.join(given, DEFAULT_NAME);
   return isDirectory(below) ? path.join(below, POOL_FILE) : below;
 }
 

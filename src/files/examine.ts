@@ -55,16 +55,16 @@ function* held<Held extends Branch[], T>(branches: readonly [...Held], look: (..
   const forks: Branch[] = [];
   try {
     for (const branch of branches) {
-      const { pool, readOnly } = branch;
-      if (!readOnly) {
-        forks.push(
-          yield* either(
-            () => pool.forkUnnamed(branch),
-            () => pool.forkUnnamedSync(branch),
-          ),
-        );
+      if (branch.readOnly) {
+        still.push(branch);
+        continue;
       }
-      still.push(readOnly ? branch : forks.at(-1)!);
+      const fork = yield* either(
+        () => branch.pool.forkUnnamed(branch),
+        () => branch.pool.forkUnnamedSync(branch),
+      );
+      forks.push(fork);
+      still.push(fork);
     }
     return yield* look(...(still as Held));
   } finally {

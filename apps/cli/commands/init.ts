@@ -2,13 +2,13 @@
  * `byre init`: makes a pool.
  * It must never touch a file that is there already.
  */
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { NODE_BYTES } from '../../../src/pool/options.ts';
 import { takePositionals } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { bytesOption, poolLimitOption } from '../options.ts';
-import { DEFAULT_NAME, ownPoolFileAt, pathOf } from '../pools.ts';
+import { DEFAULT_NAME, newPoolFileAt, pathOf } from '../pools.ts';
 import { refused, usage, type Values, writeJson } from '../session.ts';
 
 function nodeSizeOption(value: Values[string]): number {
@@ -40,8 +40,7 @@ directories below; POOL may also be another directory to make it in. A pool file
     const { pool: option, limit, 'node-size': nodeSize } = session.values;
     if (typed !== undefined && option !== undefined) throw usage('name the pool once: as POOL or by --pool');
     const given = pathOf(session, typed ?? (option as string | undefined) ?? DEFAULT_NAME);
-    const isDirectory = statSync(given, { throwIfNoEntry: false })?.isDirectory() === true;
-    const file = isDirectory ? ownPoolFileAt(given) : given;
+    const file = newPoolFileAt(given);
     if (existsSync(file)) throw refused(`${file} is there already, and was left as it is: choose another name`);
     mkdirSync(path.dirname(file), { recursive: true });
     const { openPool } = await import('../../../src/pool/open-pool.ts');
