@@ -257,8 +257,8 @@ export function ask(poolPath: string, request: CommandRequest, streams: CommandS
       } else if (typeof message.exit === 'number') status = message.exit;
     });
     socket.once('error', (error: NodeJS.ErrnoException) => {
-      if (!begun && GONE.has(error.code)) resolve(undefined);
-      else reject(error);
+      // Else the end of the connection tells what that means.
+      if (!GONE.has(error.code)) reject(error);
     });
     socket.once('close', () => {
       if (status !== undefined) resolve(status);
